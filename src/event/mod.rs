@@ -1,0 +1,5 @@
+//! What happened, for people and metrics. News only: whoever must know reads the store.
+
+mod bus;
+
+pub use bus::{EngineEvent, EventBus};

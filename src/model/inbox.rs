@@ -1,0 +1,61 @@
+//! What arrives for a run from outside and waits there until the run's owner takes it.
+
+use uuid::Uuid;
+
+use super::failure::Failure;
+use crate::id::Seq;
+use crate::payload::Payload;
+
+/// One delivery of a signal; the same id is stored once, however often it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignalId(pub Uuid);
+
+impl SignalId {
+    /// A new id. Ids sort by the time they were made, which is the order of delivery.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+/// Something that arrived for a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InboxItem {
+    /// Its place in the inbox; items are taken in this order.
+    pub id: i64,
+    /// What arrived.
+    pub body: InboxBody,
+}
+
+impl InboxItem {
+    /// An item of an inbox.
+    #[must_use]
+    pub const fn new(id: i64, body: InboxBody) -> Self {
+        Self { id, body }
+    }
+}
+
+/// The kinds of [`InboxItem`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InboxBody {
+    /// A signal for the wait at `seq`.
+    Signal {
+        /// The wait that it was delivered to.
+        seq: Seq,
+        /// Its payload.
+        payload: Payload,
+    },
+    /// The outcome of one attempt of the remote step at `seq`.
+    StepResult {
+        /// The step.
+        seq: Seq,
+        /// Which attempt it answers, from 1.
+        attempt: u32,
+        /// What the worker said.
+        outcome: Result<Payload, Failure>,
+    },
+    /// A request to cancel.
+    Cancel,
+}
