@@ -1,0 +1,161 @@
+//! Who drives which run: instances, claims and the take-over from dead ones.
+
+use std::{any::Any, fmt, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{error::StoreError, read::RunRecord};
+use crate::id::{FencingToken, InstanceId, RunId};
+use crate::model::WorkflowKey;
+use crate::time::Timestamp;
+
+/// Proof towards other processes that this one lives: freed by the system when it dies.
+///
+/// Dropping it gives the lock back.
+pub struct LivenessLock(Option<Box<dyn Any + Send + Sync>>);
+
+impl LivenessLock {
+    /// A lock held by `guard`.
+    #[must_use]
+    pub fn new(guard: impl Any + Send + Sync) -> Self {
+        Self(Some(Box::new(guard)))
+    }
+
+    /// No lock: only the lease tells whether the instance lives.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether there is a lock behind it.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl fmt::Debug for LivenessLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LivenessLock")
+            .field(&self.is_held())
+            .finish()
+    }
+}
+
+/// Which runs to claim.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    /// Who claims.
+    pub instance: &'a InstanceId,
+    /// The workflows that it can execute; runs of others are left alone.
+    pub workflows: &'a [WorkflowKey],
+    /// The most runs to claim.
+    pub limit: u32,
+}
+
+/// What a claim got.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// The claimed runs with their history, longest due first, under their new tokens.
+    pub runs: Vec<RunRecord>,
+    /// Claimed runs whose rows this build cannot read; they are to be set aside one by one.
+    pub unreadable: Vec<UnreadableRun>,
+    /// When the next run of these workflows falls due, as far as is known.
+    pub next_due: Option<Timestamp>,
+}
+
+/// A claimed run that cannot be executed because a row of it cannot be read.
+#[derive(Debug)]
+pub struct UnreadableRun {
+    /// The run.
+    pub run: RunId,
+    /// Its new token.
+    pub token: FencingToken,
+    /// Its revision, where that could be read.
+    pub rev: u64,
+    /// What is wrong.
+    pub error: StoreError,
+}
+
+/// What a take-over found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// The instances that were found dead.
+    pub dead: Vec<InstanceId>,
+    /// How many of their runs are due again.
+    pub runs: u64,
+    /// Runs that were given up because they were recovered too often without getting on.
+    pub given_up: Vec<RunId>,
+}
+
+/// Who drives which run.
+///
+/// # Contract
+///
+/// 20. A run is claimed by one instance only, however many claim at once, and its token grows
+///     with each claim, across restarts too.
+/// 21. A claim takes runs without owner whose `wake_at` has come by the store's clock, of the
+///     given workflows, longest due first, and makes them `running`; a `cancelling` run stays so.
+/// 22. It returns each run with its whole history and inbox.
+/// 23. `enroll` makes the instance known with a lease of `ttl` and takes its liveness lock.
+/// 24. `heartbeat` renews that lease, and fails with [`StoreError::InstanceLost`] once the
+///     instance was declared dead.
+/// 25. `recover` declares dead every other instance whose liveness lock can be taken or whose
+///     lease ran out, forgets it, and makes its runs due. Those that were `running` count one
+///     recovery; one that would exceed `max_recoveries` becomes `dead` instead. An instance
+///     whose lock is held and whose lease is good keeps its runs.
+/// 26. `resign` makes the instance's runs due without counting a recovery, and forgets it.
+/// 27. `woken` lists runs of the instance that were woken more often than their owner has seen.
+#[async_trait]
+pub trait LeaseStore: Send + Sync {
+    /// Makes an instance known and takes its liveness lock.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`]; nothing is known of the instance then.
+    async fn enroll(
+        &self,
+        instance: &InstanceId,
+        ttl: Duration,
+    ) -> Result<LivenessLock, StoreError>;
+
+    /// Renews the lease of an instance: `ttl` from now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InstanceLost`] once it was declared dead, [`StoreError::Backend`] otherwise.
+    async fn heartbeat(&self, instance: &InstanceId, ttl: Duration) -> Result<(), StoreError>;
+
+    /// Gives back everything that an instance holds.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`]; the lease then runs out by itself.
+    async fn resign(&self, instance: &InstanceId) -> Result<(), StoreError>;
+
+    /// Takes over from dead instances.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`]; the next call finds the same instances.
+    async fn recover(
+        &self,
+        instance: &InstanceId,
+        max_recoveries: u32,
+    ) -> Result<Recovery, StoreError>;
+
+    /// Claims due runs.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`]; runs may be claimed then, and `recover` of another instance or
+    /// the owner's own [`held`](super::ReadStore::held) finds them.
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError>;
+
+    /// Lists runs of `instance` with news in their inbox.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`].
+    async fn woken(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError>;
+}

@@ -1,0 +1,155 @@
+//! Instances, claims and the take-over in memory.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::state::{Instance, State};
+use super::store::MemoryStore;
+use crate::id::{InstanceId, RunId};
+use crate::model::RunStatus;
+use crate::store::error::StoreError;
+use crate::store::lease::{Claim, Claimed, LeaseStore, LivenessLock, Recovery};
+use crate::store::rules;
+use crate::time::Timestamp;
+
+#[async_trait]
+impl LeaseStore for MemoryStore {
+    async fn enroll(
+        &self,
+        instance: &InstanceId,
+        ttl: Duration,
+    ) -> Result<LivenessLock, StoreError> {
+        let lock = Arc::new(());
+        let known = Instance {
+            lease_until: self.now() + ttl,
+            lock: Arc::downgrade(&lock),
+        };
+        self.lock().instances.insert(instance.clone(), known);
+        Ok(LivenessLock::new(lock))
+    }
+
+    async fn heartbeat(&self, instance: &InstanceId, ttl: Duration) -> Result<(), StoreError> {
+        let until = self.now() + ttl;
+        let mut state = self.lock();
+        let lost = || StoreError::InstanceLost {
+            instance: instance.clone(),
+        };
+        state
+            .instances
+            .get_mut(instance)
+            .ok_or_else(lost)?
+            .lease_until = until;
+        Ok(())
+    }
+
+    async fn resign(&self, instance: &InstanceId) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut state = self.lock();
+        for no in state.held(instance) {
+            state.change(no, |row| row.take_away(now));
+        }
+        state.instances.remove(instance);
+        Ok(())
+    }
+
+    async fn recover(
+        &self,
+        instance: &InstanceId,
+        max_recoveries: u32,
+    ) -> Result<Recovery, StoreError> {
+        let now = self.now();
+        let mut state = self.lock();
+        let mut recovery = Recovery::default();
+        let mut ended = Vec::new();
+        for dead in state.dead(instance, now) {
+            state.instances.remove(&dead);
+            for no in state.held(&dead) {
+                match state.take_over(no, max_recoveries, now) {
+                    Some(run) => {
+                        ended.push(no);
+                        recovery.given_up.push(run);
+                    }
+                    None => recovery.runs += 1,
+                }
+            }
+            recovery.dead.push(dead);
+        }
+        let untaken = ended
+            .into_iter()
+            .flat_map(|no| state.close_all(no))
+            .collect();
+        state.redeliver(untaken, now);
+        Ok(recovery)
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
+        let now = self.now();
+        let mut state = self.lock();
+        let wanted: Vec<usize> = {
+            let come = state.due.iter().take_while(|(due, _)| *due <= now);
+            let ours = come
+                .filter(|(_, no)| state.is_for(*no, &claim))
+                .map(|(_, no)| *no);
+            ours.take(usize::try_from(claim.limit).unwrap_or(usize::MAX))
+                .collect()
+        };
+        let mut claimed = Claimed::default();
+        for no in wanted {
+            let record = state.change(no, |row| {
+                row.run.owner = Some(claim.instance.clone());
+                row.run.token.0 += 1;
+                row.run.updated_at = now;
+                if row.run.status != RunStatus::Cancelling {
+                    row.run.status = RunStatus::Running;
+                }
+                row.record()
+            });
+            claimed.runs.extend(record);
+        }
+        let next = state.due.iter().find(|(_, no)| state.is_for(*no, &claim));
+        claimed.next_due = next.map(|(due, _)| *due);
+        Ok(claimed)
+    }
+
+    async fn woken(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {
+        let state = self.lock();
+        let rows = state
+            .held(instance)
+            .into_iter()
+            .filter_map(|no| state.rows.get(no));
+        let woken = rows.filter(|row| row.run.wakes > row.run.seen_wakes);
+        Ok(woken.map(|row| row.run.id.clone()).collect())
+    }
+}
+
+impl State {
+    fn is_for(&self, no: usize, claim: &Claim<'_>) -> bool {
+        self.rows
+            .get(no)
+            .is_some_and(|row| claim.workflows.contains(&row.run.workflow))
+    }
+
+    fn dead(&self, but: &InstanceId, now: Timestamp) -> Vec<InstanceId> {
+        let others = self.instances.iter().filter(|(id, _)| *id != but);
+        let dead = others.filter(|(_, one)| one.lock.strong_count() == 0 || one.lease_until <= now);
+        dead.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Gives the run of a dead instance back, or gives it up and returns its id.
+    fn take_over(&mut self, no: usize, max_recoveries: u32, now: Timestamp) -> Option<RunId> {
+        self.change(no, |row| {
+            if row.run.status == RunStatus::Running {
+                row.run.recoveries = row.run.recoveries.saturating_add(1);
+                if row.run.recoveries > max_recoveries {
+                    row.end(RunStatus::Dead, now, now);
+                    let last = row.run.failure.take();
+                    row.run.failure = Some(rules::given_up(row.run.recoveries, last));
+                    return Some(row.run.id.clone());
+                }
+            }
+            row.take_away(now);
+            None
+        })?
+    }
+}

@@ -1,0 +1,13 @@
+//! A store in this process's memory, for tests and for trying things out.
+//!
+//! It keeps the whole contract, so an engine that is dropped and started again on a clone of the
+//! store recovers its runs. It loses everything with the process.
+
+mod commit;
+mod lease;
+mod read;
+mod signal;
+mod state;
+mod store;
+
+pub use store::MemoryStore;

@@ -1,0 +1,94 @@
+//! Reading from memory.
+
+use async_trait::async_trait;
+
+use super::state::Row;
+use super::store::MemoryStore;
+use crate::id::{InstanceId, RunId};
+use crate::model::{Checkpoint, Run, RunPage, RunQuery};
+use crate::payload::Payload;
+use crate::store::cursor::Cursor;
+use crate::store::error::StoreError;
+use crate::store::read::{ReadStore, RunRecord};
+
+#[async_trait]
+impl ReadStore for MemoryStore {
+    async fn load(&self, run: &RunId) -> Result<Option<RunRecord>, StoreError> {
+        Ok(self.lock().row(run).map(Row::record))
+    }
+
+    async fn run(&self, run: &RunId) -> Result<Option<Run>, StoreError> {
+        Ok(self.lock().row(run).map(|row| row.run.clone()))
+    }
+
+    async fn list(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
+        let after = query.after.as_deref().map(Cursor::parse).transpose()?;
+        let size = usize::try_from(query.page_size()).unwrap_or(usize::MAX);
+        let state = self.lock();
+        let asked = state
+            .rows
+            .iter()
+            .map(|row| &row.run)
+            .filter(|run| matches(query, run));
+        let mut found: Vec<(Cursor, &Run)> = asked.map(|run| (place(run), run)).collect();
+        found.retain(|(at, _)| after.as_ref().is_none_or(|after| at < after));
+        found.sort_by(|(one, _), (other, _)| other.cmp(one));
+        let more = found.len() > size;
+        found.truncate(size);
+        let next = found.last().filter(|_| more).map(|(at, _)| at.to_text());
+        let runs = found
+            .into_iter()
+            .map(|(_, run)| without_payloads(run))
+            .collect();
+        Ok(RunPage { runs, next })
+    }
+
+    async fn changed_since(&self, run: &RunId, rev: u64) -> Result<Vec<Checkpoint>, StoreError> {
+        let state = self.lock();
+        let history = state.row(run).into_iter().flat_map(|row| &row.history);
+        Ok(history
+            .filter(|checkpoint| checkpoint.rev > rev)
+            .cloned()
+            .collect())
+    }
+
+    async fn published(&self, run: &RunId, key: &str) -> Result<Option<Payload>, StoreError> {
+        Ok(self
+            .lock()
+            .row(run)
+            .and_then(|row| row.published.get(key).cloned()))
+    }
+
+    async fn held(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {
+        let state = self.lock();
+        let rows = state
+            .held(instance)
+            .into_iter()
+            .filter_map(|no| state.rows.get(no));
+        Ok(rows.map(|row| row.run.id.clone()).collect())
+    }
+}
+
+fn place(run: &Run) -> Cursor {
+    Cursor {
+        created_at: run.created_at,
+        id: run.id.clone(),
+    }
+}
+
+fn matches(query: &RunQuery, run: &Run) -> bool {
+    (query.statuses.is_empty() || query.statuses.contains(&run.status))
+        && query
+            .workflow
+            .as_ref()
+            .is_none_or(|name| *name == run.workflow.name)
+        && query.tag.as_ref().is_none_or(|tag| run.tags.contains(tag))
+}
+
+fn without_payloads(run: &Run) -> Run {
+    Run {
+        input: Payload::default(),
+        output: None,
+        ..run.clone()
+    }
+}

@@ -1,0 +1,83 @@
+//! The store's handle.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::state::State;
+use crate::store::read::Store;
+use crate::time::{Clock, SystemClock, Timestamp};
+
+/// A store in memory. Cloning it is cheap: clones share the same runs.
+///
+/// Everything is lost with the process. To test recovery, drop an engine and start another one on
+/// a clone of its store.
+#[derive(Clone)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl MemoryStore {
+    /// An empty store on the clock of this machine.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty store that judges leases and due times by `clock`.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            state: Arc::default(),
+            clock,
+        }
+    }
+
+    /// A copy of everything as it is now, as a crash of every instance would leave it: what the
+    /// copy holds of instances is known to be dead.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let mut state = self.lock().clone();
+        for instance in state.instances.values_mut() {
+            instance.lock = Weak::new();
+        }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl Store for MemoryStore {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+}

@@ -1,0 +1,38 @@
+//! The store seam: the few atomic transitions that durability rests on.
+//!
+//! The traits are cut by transition and not by table, because a store of plain reads and writes
+//! could not promise that a checkpoint, a waiter and a wake-up land together. Each trait lists its
+//! contract in numbered clauses; `testing::conformance` has a case for each number.
+//!
+//! | trait | what it promises |
+//! |---|---|
+//! | [`CommitStore`] | everything that changes runs, in one transaction for many runs |
+//! | [`LeaseStore`] | who drives which run: instances, claims, take-over |
+//! | [`ReadStore`] | what the engine loads and what people look at |
+//!
+//! What is not here: who calls it when (`engine`), and how values are encoded (`payload`).
+
+mod commit;
+mod error;
+mod lease;
+mod read;
+
+mod cursor;
+mod rules;
+
+mod codec;
+mod memory;
+#[cfg(feature = "_sql")]
+mod sql;
+
+pub use codec::CodecStore;
+pub use commit::{
+    Batch, BatchAck, CommitAck, CommitStore, Custody, Delivery, DeliveryAck, NewWaiter, RunCommit,
+    StartAck,
+};
+pub use error::StoreError;
+pub use lease::{Claim, Claimed, LeaseStore, LivenessLock, Recovery, UnreadableRun};
+pub use memory::MemoryStore;
+pub use read::{ReadStore, RunRecord, Store};
+#[cfg(feature = "_sql")]
+pub use sql::{SqlOptions, SqlStore};

@@ -1,0 +1,105 @@
+//! What arrives from outside, inside a write transaction, one by one.
+
+use std::str::FromStr;
+
+use super::record;
+use super::signal::{Parts, Transaction};
+use super::statements::{END_RUN, FIND_ITEM, FIND_RUN, REQUEUE};
+use crate::driver::sql::Args;
+use crate::id::RunId;
+use crate::model::{InboxBody, RunStatus};
+use crate::store::commit::{Delivery, DeliveryAck};
+use crate::store::error::StoreError;
+use crate::store::rules;
+use crate::time::Timestamp;
+
+/// What a delivery needs to know of its run.
+struct Target {
+    no: i64,
+    status: RunStatus,
+    is_held: bool,
+}
+
+impl Transaction<'_, '_> {
+    pub(super) async fn deliver(&mut self, delivery: &Delivery) -> Result<DeliveryAck, StoreError> {
+        match delivery {
+            Delivery::Signal {
+                id,
+                token,
+                payload,
+                at,
+            } => self.signal(*id, token, payload, *at).await,
+            Delivery::Item { run, body, at } => self.item(run, body, *at).await,
+            Delivery::Requeue { run, .. } => {
+                let target = self.target(run).await?;
+                rules::check_requeue(run, target.status)?;
+                let args = Args::new().with(target.no).with(self.now.as_millis());
+                self.run(REQUEUE, args).await?;
+                Ok(DeliveryAck::Requeued { run: run.clone() })
+            }
+        }
+    }
+
+    async fn target(&mut self, run: &RunId) -> Result<Target, StoreError> {
+        let sets = self
+            .run(FIND_RUN, Args::new().with(run.to_string()))
+            .await?;
+        let Some(row) = sets.first(0) else {
+            return Err(StoreError::UnknownRun { run: run.clone() });
+        };
+        Ok(Target {
+            no: record::get(row, 0)?,
+            status: RunStatus::from_str(&record::get::<String>(row, 1)?)?,
+            is_held: record::owner(row, 2)?.is_some(),
+        })
+    }
+
+    async fn item(
+        &mut self,
+        run: &RunId,
+        body: &InboxBody,
+        at: Timestamp,
+    ) -> Result<DeliveryAck, StoreError> {
+        let target = self.target(run).await?;
+        rules::check_item(run, target.status, body)?;
+        if *body == InboxBody::Cancel && !target.is_held {
+            let status = RunStatus::Cancelled;
+            self.end_run(target.no, status, at, None).await?;
+            let untaken = self.close_all(target.no).await?;
+            self.redeliver(untaken).await?;
+            return Ok(DeliveryAck::Ended {
+                run: run.clone(),
+                status,
+            });
+        }
+        // Recognising an item that waits already makes it safe to send a batch again.
+        if !matches!(body, InboxBody::Signal { .. }) {
+            let parts = Parts::of(body);
+            let args = Args::new().with(target.no).with(parts.kind);
+            let sets = self
+                .run(FIND_ITEM, args.with(parts.seq).with(parts.attempt))
+                .await?;
+            if sets.first(0).is_some() {
+                return Ok(DeliveryAck::Duplicate);
+            }
+        }
+        self.put_item(target.no, body.clone(), None).await
+    }
+
+    /// Ends a run that nobody executes.
+    pub(super) async fn end_run(
+        &mut self,
+        run_no: i64,
+        status: RunStatus,
+        at: Timestamp,
+        failure: Option<String>,
+    ) -> Result<(), StoreError> {
+        let args = Args::new()
+            .with(run_no)
+            .with(status.as_str())
+            .with(at.as_millis())
+            .with(self.now.as_millis())
+            .with(failure);
+        self.run(END_RUN, args).await.map(drop)
+    }
+}

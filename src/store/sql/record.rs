@@ -1,0 +1,158 @@
+//! Rows as they come back from the database.
+
+use std::sync::Arc;
+
+use sea_orm::{QueryResult, TryGetable};
+use uuid::Uuid;
+
+use super::error::backend;
+use crate::id::{FencingToken, InstanceId, RunId, Seq};
+use crate::model::{
+    Checkpoint, Failure, InboxBody, InboxItem, Run, SignalId, UnknownWord, WorkflowKey,
+};
+use crate::payload::Payload;
+use crate::store::error::StoreError;
+use crate::time::Timestamp;
+
+/// Reads column `at`.
+pub(super) fn get<T: TryGetable>(row: &QueryResult, at: usize) -> Result<T, StoreError> {
+    row.try_get_by_index(at)
+        .map_err(|error| backend("read a row", error))
+}
+
+/// Reads a number that was stored from an unsigned one.
+pub(super) fn count<T: TryFrom<i64, Error: std::error::Error + Send + Sync + 'static>>(
+    row: &QueryResult,
+    at: usize,
+) -> Result<T, StoreError> {
+    T::try_from(get(row, at)?).map_err(|error| backend("read a number", error))
+}
+
+/// Reads a run id.
+pub(super) fn run_id(row: &QueryResult, at: usize) -> Result<RunId, StoreError> {
+    get::<String>(row, at).map(RunId::from_trusted)
+}
+
+/// Reads the owner of a run.
+pub(super) fn owner(row: &QueryResult, at: usize) -> Result<Option<InstanceId>, StoreError> {
+    Ok(get::<Option<String>>(row, at)?.map(InstanceId::from_trusted))
+}
+
+/// Reads a failure.
+pub(super) fn failure(row: &QueryResult, at: usize) -> Result<Option<Failure>, StoreError> {
+    let text: Option<String> = get(row, at)?;
+    Ok(text
+        .map(|text| Payload::from_bytes(text).decode())
+        .transpose()?)
+}
+
+/// Reads a payload.
+pub(super) fn payload(row: &QueryResult, at: usize) -> Result<Option<Payload>, StoreError> {
+    Ok(get::<Option<Vec<u8>>>(row, at)?.map(Payload::from_bytes))
+}
+
+/// Reads the id of a signal.
+pub(super) fn signal_id(row: &QueryResult, at: usize) -> Result<Option<SignalId>, StoreError> {
+    let bytes: Option<Vec<u8>> = get(row, at)?;
+    let id = bytes.map(|bytes| Uuid::from_slice(&bytes)).transpose();
+    Ok(id
+        .map_err(|error| backend("read a signal id", error))?
+        .map(SignalId))
+}
+
+fn time(row: &QueryResult, at: usize) -> Result<Timestamp, StoreError> {
+    get(row, at).map(Timestamp::from_millis)
+}
+
+fn opt_time(row: &QueryResult, at: usize) -> Result<Option<Timestamp>, StoreError> {
+    Ok(get::<Option<i64>>(row, at)?.map(Timestamp::from_millis))
+}
+
+fn word<T: std::str::FromStr<Err = UnknownWord>>(
+    row: &QueryResult,
+    at: usize,
+) -> Result<T, StoreError> {
+    Ok(get::<String>(row, at)?.parse()?)
+}
+
+/// Reads a run; columns as in [`RUN`](super::statements::RUN) but for the input.
+pub(super) fn run(row: &QueryResult, input: Payload) -> Result<Run, StoreError> {
+    let tags: Option<String> = get(row, 15)?;
+    let tags = tags
+        .map(|tags| Payload::from_bytes(tags).decode())
+        .transpose()?;
+    Ok(Run {
+        id: run_id(row, 1)?,
+        workflow: WorkflowKey::new(get::<String>(row, 2)?, count(row, 3)?),
+        status: word(row, 4)?,
+        token: FencingToken(count(row, 5)?),
+        owner: owner(row, 6)?,
+        wake_at: time(row, 7)?,
+        wakes: count(row, 8)?,
+        seen_wakes: count(row, 9)?,
+        recoveries: count(row, 10)?,
+        rev: count(row, 11)?,
+        created_at: time(row, 12)?,
+        updated_at: time(row, 13)?,
+        finished_at: opt_time(row, 14)?,
+        tags: tags.unwrap_or_default(),
+        failure: failure(row, 16)?,
+        output: payload(row, 17)?,
+        input,
+    })
+}
+
+/// Reads a run with its input in the last column.
+pub(super) fn run_with_input(row: &QueryResult) -> Result<Run, StoreError> {
+    run(row, payload(row, 18)?.unwrap_or_default())
+}
+
+/// Reads a checkpoint; columns as in [`HISTORIES`](super::statements::HISTORIES).
+pub(super) fn checkpoint(row: &QueryResult) -> Result<Checkpoint, StoreError> {
+    let name: Arc<str> = get::<String>(row, 4)?.into();
+    let site: Option<String> = get(row, 11)?;
+    let events: Option<String> = get(row, 13)?;
+    let events = events
+        .map(|events| Payload::from_bytes(events).decode())
+        .transpose()?;
+    Ok(Checkpoint {
+        seq: Seq(count(row, 1)?),
+        ord: get::<Option<i64>>(row, 2)?
+            .map(|_| count(row, 2))
+            .transpose()?,
+        kind: word(row, 3)?,
+        name,
+        status: word(row, 5)?,
+        attempt: count(row, 6)?,
+        wake_at: opt_time(row, 7)?,
+        started_at: time(row, 8)?,
+        finished_at: opt_time(row, 9)?,
+        rev: count(row, 10)?,
+        site: site.map(Into::into),
+        failure: failure(row, 12)?,
+        events: events.unwrap_or_default(),
+        result: payload(row, 14)?,
+    })
+}
+
+/// Reads an item; columns as in [`HISTORIES`](super::statements::HISTORIES).
+pub(super) fn item(row: &QueryResult) -> Result<InboxItem, StoreError> {
+    let kind: String = get(row, 2)?;
+    let body = match kind.as_str() {
+        "signal" => InboxBody::Signal {
+            seq: Seq(count(row, 3)?),
+            payload: payload(row, 6)?.unwrap_or_default(),
+        },
+        "step_result" => InboxBody::StepResult {
+            seq: Seq(count(row, 3)?),
+            attempt: count(row, 4)?,
+            outcome: match failure(row, 5)? {
+                Some(failure) => Err(failure),
+                None => Ok(payload(row, 6)?.unwrap_or_default()),
+            },
+        },
+        "cancel" => InboxBody::Cancel,
+        _ => return Err(UnknownWord::new("inbox item", &kind).into()),
+    };
+    Ok(InboxItem::new(get(row, 1)?, body))
+}

@@ -1,0 +1,209 @@
+//! Clauses 7, 8, 11 and 12: signals and those who wait for them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "what fails is meant to fail its case"
+)]
+
+use std::time::Duration;
+
+use super::actor::{Actor, ids, run, signal_of, text};
+use crate::id::Seq;
+use crate::model::{RunStatus, SignalId};
+use crate::store::{Batch, Delivery, DeliveryAck, NewWaiter};
+
+/// Which signals lie in the inbox of a run, oldest first.
+async fn inbox(actor: &Actor, id: &str) -> Vec<(u32, String)> {
+    let record = actor.load(id).await;
+    record
+        .inbox
+        .iter()
+        .filter_map(|item| signal_of(&item.body))
+        .collect()
+}
+
+fn at(seq: u32, payload: &str) -> (u32, String) {
+    (seq, payload.to_owned())
+}
+
+/// Clause 7.
+pub async fn a_signal_goes_to_the_longest_waiting_waiter(actor: Actor) {
+    for id in ["b", "a"] {
+        actor.start_held(id, "one").await;
+        actor.wait(id, 1, 3, "approve").await;
+        actor.pass(Duration::from_millis(1));
+    }
+    let ack = actor.signal("approve", 1).await;
+    let DeliveryAck::Delivered {
+        run: got,
+        wakes,
+        item,
+        ..
+    } = ack
+    else {
+        assert_eq!(ack, DeliveryAck::Buffered, "it was delivered");
+        return;
+    };
+    assert_eq!((got, wakes), (run("b"), 1));
+    assert_eq!(actor.load("b").await.inbox, [item]);
+    assert!(matches!(
+        actor.signal("approve", 2).await,
+        DeliveryAck::Delivered { .. }
+    ));
+    assert_eq!(actor.signal("approve", 3).await, DeliveryAck::Buffered);
+    assert_eq!(inbox(&actor, "b").await, [at(3, "approve 1")]);
+    assert_eq!(inbox(&actor, "a").await, [at(3, "approve 2")]);
+}
+
+/// Clause 7.
+pub async fn a_signal_is_taken_once(actor: Actor) {
+    actor.start_held("a", "one").await;
+    actor.wait("a", 1, 0, "approve").await;
+    let (id, now) = (SignalId::generate(), actor.now());
+    let signal = || Delivery::Signal {
+        id,
+        token: "approve".into(),
+        payload: text("yes"),
+        at: now,
+    };
+    let batch = Batch {
+        deliveries: vec![signal(), signal()],
+        ..Batch::default()
+    };
+    let ack = actor.store.commit(&batch).await.unwrap();
+    let answers: Vec<_> = ack.deliveries.into_iter().map(Result::unwrap).collect();
+    assert!(matches!(
+        answers.first(),
+        Some(DeliveryAck::Delivered { .. })
+    ));
+    assert_eq!(answers.get(1), Some(&DeliveryAck::Duplicate));
+    // Also long after it was taken, and with another waiter at hand.
+    let item = actor.load("a").await.inbox.first().unwrap().id;
+    let mut commit = actor.change("a", 1, RunStatus::Running);
+    commit.taken.push(item);
+    actor.commit(commit).await.unwrap();
+    actor.wait("a", 1, 1, "approve").await;
+    assert_eq!(
+        actor.deliver(signal()).await.unwrap(),
+        DeliveryAck::Duplicate
+    );
+    assert_eq!(inbox(&actor, "a").await, []);
+}
+
+/// Clause 7.
+pub async fn a_signal_wakes_a_run_that_nobody_holds(actor: Actor) {
+    actor.start_held("a", "one").await;
+    let mut commit = actor.release("a", 1);
+    commit
+        .waiters
+        .push(NewWaiter::new(Seq(0), "approve".into()));
+    actor.commit(commit).await.unwrap();
+    assert_eq!(ids(&actor.claim_all("two").await), [""; 0]);
+    actor.signal("approve", 1).await;
+    assert_eq!(ids(&actor.claim_all("two").await), ["a"]);
+}
+
+/// Clause 8.
+pub async fn a_wait_takes_the_oldest_buffered_signal(actor: Actor) {
+    for number in [1, 2] {
+        assert_eq!(actor.signal("approve", number).await, DeliveryAck::Buffered);
+    }
+    actor.start_held("a", "one").await;
+    let ack = actor.wait("a", 1, 4, "approve").await;
+    let got: Vec<_> = ack
+        .delivered
+        .iter()
+        .filter_map(|item| signal_of(&item.body))
+        .collect();
+    assert_eq!(got, [at(4, "approve 1")]);
+    assert_eq!(actor.load("a").await.inbox, ack.delivered);
+    actor.wait("a", 1, 5, "approve").await;
+    assert_eq!(
+        inbox(&actor, "a").await,
+        [at(4, "approve 1"), at(5, "approve 2")]
+    );
+}
+
+/// Clause 8.
+pub async fn a_released_run_whose_wait_is_answered_is_due(actor: Actor) {
+    actor.signal("approve", 1).await;
+    actor.start_held("a", "one").await;
+    let mut commit = actor.release("a", 1);
+    commit
+        .waiters
+        .push(NewWaiter::new(Seq(0), "approve".into()));
+    actor.commit(commit).await.unwrap();
+    assert_eq!(ids(&actor.claim_all("two").await), ["a"]);
+}
+
+/// Clause 11.
+pub async fn an_untaken_signal_returns_to_its_old_place(actor: Actor) {
+    actor.start_held("a", "one").await;
+    actor.wait("a", 1, 0, "approve").await;
+    for number in [1, 2] {
+        actor.signal("approve", number).await;
+    }
+    let mut commit = actor.change("a", 1, RunStatus::Running);
+    commit.withdrawn.push(Seq(0));
+    actor.commit(commit).await.unwrap();
+    assert_eq!(inbox(&actor, "a").await, []);
+    actor.wait("a", 1, 1, "approve").await;
+    assert_eq!(inbox(&actor, "a").await, [at(1, "approve 1")]);
+}
+
+/// Clause 11.
+pub async fn an_untaken_signal_goes_on_to_the_next_waiter(actor: Actor) {
+    for id in ["a", "b"] {
+        actor.start_held(id, "one").await;
+        actor.wait(id, 1, 0, "approve").await;
+    }
+    actor.signal("approve", 1).await;
+    let mut commit = actor.change("a", 1, RunStatus::Running);
+    commit.withdrawn.push(Seq(0));
+    actor.commit(commit).await.unwrap();
+    assert_eq!(inbox(&actor, "a").await, []);
+    assert_eq!(inbox(&actor, "b").await, [at(0, "approve 1")]);
+    assert_eq!(actor.run("b").await.wakes, 1);
+}
+
+/// Clause 11.
+pub async fn a_taken_signal_does_not_return(actor: Actor) {
+    actor.start_held("a", "one").await;
+    actor.wait("a", 1, 0, "approve").await;
+    actor.signal("approve", 1).await;
+    let item = actor.load("a").await.inbox.first().unwrap().id;
+    let mut commit = actor.change("a", 1, RunStatus::Completed);
+    commit.taken.push(item);
+    actor.commit(commit).await.unwrap();
+    actor.start_held("b", "one").await;
+    assert_eq!(actor.wait("b", 1, 0, "approve").await.delivered, []);
+}
+
+/// Clause 11.
+pub async fn a_closed_wait_gets_no_signal(actor: Actor) {
+    actor.start_held("a", "one").await;
+    actor.wait("a", 1, 0, "approve").await;
+    let mut commit = actor.change("a", 1, RunStatus::Running);
+    commit.withdrawn.push(Seq(0));
+    actor.commit(commit).await.unwrap();
+    assert_eq!(actor.signal("approve", 1).await, DeliveryAck::Buffered);
+}
+
+/// Clause 12.
+pub async fn an_end_empties_waiters_and_inbox(actor: Actor) {
+    actor.start_held("a", "one").await;
+    actor.wait("a", 1, 0, "approve").await;
+    actor.wait("a", 1, 1, "reject").await;
+    actor.signal("approve", 1).await;
+    actor.cancel("a").await.unwrap();
+    actor
+        .commit(actor.change("a", 1, RunStatus::Cancelled))
+        .await
+        .unwrap();
+    assert_eq!(actor.load("a").await.inbox, []);
+    assert_eq!(actor.signal("reject", 1).await, DeliveryAck::Buffered);
+    actor.start_held("b", "one").await;
+    actor.wait("b", 1, 7, "approve").await;
+    assert_eq!(inbox(&actor, "b").await, [at(7, "approve 1")]);
+}

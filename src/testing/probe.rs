@@ -1,0 +1,215 @@
+//! Watching and disturbing the calls of an engine on its store.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::id::{InstanceId, RunId};
+use crate::model::{Checkpoint, NewRun, Run, RunPage, RunQuery};
+use crate::payload::Payload;
+use crate::store::{
+    Batch, BatchAck, Claim, Claimed, CommitStore, LeaseStore, LivenessLock, ReadStore, Recovery,
+    RunRecord, Store, StoreError,
+};
+use crate::time::Clock;
+
+/// A call on a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum StoreCall {
+    /// A batch of the journal.
+    Commit,
+    /// A claim of due runs.
+    Claim,
+    /// Anything else that changes something: enroll, heartbeat, resign, recover.
+    Lease,
+    /// A read.
+    Read,
+}
+
+/// What happens around the calls on a [`ProbedStore`]. Every method does nothing by default.
+#[async_trait]
+pub trait Probe: fmt::Debug + Send + Sync + 'static {
+    /// Comes before a call. It may fail it, or hold it for ever, as a dead process would.
+    ///
+    /// # Errors
+    ///
+    /// What the caller shall see in place of the store's answer.
+    async fn before(&self, call: StoreCall) -> Result<(), StoreError> {
+        let _ = call;
+        Ok(())
+    }
+
+    /// Comes before a batch. It may fail it, as a store does that refuses one of its rows.
+    ///
+    /// # Errors
+    ///
+    /// What the journal shall see in place of the store's answer.
+    fn check(&self, batch: &Batch) -> Result<(), StoreError> {
+        let _ = batch;
+        Ok(())
+    }
+
+    /// Comes after a batch that was written, before the engine learns of it.
+    fn written(&self, batch: &Batch, ack: &BatchAck) {
+        let _ = (batch, ack);
+    }
+
+    /// Comes after a call that was carried out, before the engine learns of it. It may hold the
+    /// call for ever, as a process would that dies at this moment.
+    async fn after(&self, call: StoreCall) {
+        let _ = call;
+    }
+}
+
+/// A store with a [`Probe`] around its calls. Clones share both.
+#[derive(Debug)]
+pub struct ProbedStore<P> {
+    store: Arc<dyn Store>,
+    probe: Arc<P>,
+}
+
+impl<P> Clone for ProbedStore<P> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            probe: Arc::clone(&self.probe),
+        }
+    }
+}
+
+impl<P: Probe> ProbedStore<P> {
+    /// A store whose calls pass by `probe`.
+    pub fn new(store: impl Store, probe: P) -> Self {
+        Self {
+            store: Arc::new(store),
+            probe: Arc::new(probe),
+        }
+    }
+
+    /// The probe.
+    #[must_use]
+    pub fn probe(&self) -> &P {
+        &self.probe
+    }
+}
+
+#[async_trait]
+impl<P: Probe> CommitStore for ProbedStore<P> {
+    async fn commit(&self, batch: &Batch) -> Result<BatchAck, StoreError> {
+        self.probe.before(StoreCall::Commit).await?;
+        self.probe.check(batch)?;
+        let ack = self.store.commit(batch).await?;
+        self.probe.written(batch, &ack);
+        self.probe.after(StoreCall::Commit).await;
+        Ok(ack)
+    }
+}
+
+#[async_trait]
+impl<P: Probe> LeaseStore for ProbedStore<P> {
+    async fn enroll(&self, id: &InstanceId, ttl: Duration) -> Result<LivenessLock, StoreError> {
+        self.probe.before(StoreCall::Lease).await?;
+        let answer = self.store.enroll(id, ttl).await;
+        self.probe.after(StoreCall::Lease).await;
+        answer
+    }
+
+    async fn heartbeat(&self, id: &InstanceId, ttl: Duration) -> Result<(), StoreError> {
+        self.probe.before(StoreCall::Lease).await?;
+        let answer = self.store.heartbeat(id, ttl).await;
+        self.probe.after(StoreCall::Lease).await;
+        answer
+    }
+
+    async fn resign(&self, id: &InstanceId) -> Result<(), StoreError> {
+        self.probe.before(StoreCall::Lease).await?;
+        let answer = self.store.resign(id).await;
+        self.probe.after(StoreCall::Lease).await;
+        answer
+    }
+
+    async fn recover(&self, id: &InstanceId, most: u32) -> Result<Recovery, StoreError> {
+        self.probe.before(StoreCall::Lease).await?;
+        let answer = self.store.recover(id, most).await;
+        self.probe.after(StoreCall::Lease).await;
+        answer
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
+        self.probe.before(StoreCall::Claim).await?;
+        let answer = self.store.claim(claim).await;
+        self.probe.after(StoreCall::Claim).await;
+        answer
+    }
+
+    async fn woken(&self, id: &InstanceId) -> Result<Vec<RunId>, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.woken(id).await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+}
+
+#[async_trait]
+impl<P: Probe> ReadStore for ProbedStore<P> {
+    async fn load(&self, run: &RunId) -> Result<Option<RunRecord>, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.load(run).await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+
+    async fn run(&self, run: &RunId) -> Result<Option<Run>, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.run(run).await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+
+    async fn list(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.list(query).await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+
+    async fn changed_since(&self, run: &RunId, rev: u64) -> Result<Vec<Checkpoint>, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.changed_since(run, rev).await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+
+    async fn published(&self, run: &RunId, key: &str) -> Result<Option<Payload>, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.published(run, key).await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+
+    async fn held(&self, id: &InstanceId) -> Result<Vec<RunId>, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.held(id).await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+}
+
+impl<P: Probe> Store for ProbedStore<P> {
+    fn name(&self) -> &'static str {
+        self.store.name()
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.store.clock()
+    }
+
+    fn joins_transactions(&self) -> bool {
+        self.store.joins_transactions()
+    }
+
+    fn seal(&self, run: &mut NewRun) {
+        self.store.seal(run);
+    }
+}
