@@ -1,0 +1,342 @@
+//! The words inside the parentheses of an attribute.
+
+use proc_macro2::TokenStream;
+use syn::{
+    Expr, ExprLit, Ident, Lit, LitStr, Result, Token,
+    parse::{Parse, ParseStream, Parser},
+    punctuated::Punctuated,
+};
+
+use crate::problems::Problems;
+
+/// The longest name, in bytes: the most that every store can index. The library refuses longer
+/// ones at run time; here they are refused where they are written.
+const MAX_NAME_BYTES: usize = 191;
+
+/// What `#[workflow(..)]` says.
+pub(crate) struct WorkflowWords {
+    /// The stored name.
+    pub(crate) name: LitStr,
+    /// The version.
+    pub(crate) version: u32,
+    /// The tags of every run.
+    pub(crate) tags: Vec<LitStr>,
+}
+
+/// What `#[step(..)]` says.
+pub(crate) struct StepWords {
+    /// The name on the wire.
+    pub(crate) name: LitStr,
+    /// Attempts in all.
+    pub(crate) attempts: u32,
+    /// The wait between attempts.
+    pub(crate) backoff: Option<LitStr>,
+    /// How long one attempt may take.
+    pub(crate) timeout: Option<LitStr>,
+}
+
+impl WorkflowWords {
+    /// Reads the words; what is wrong is added to `problems` and replaced by its default.
+    pub(crate) fn read(words: TokenStream, function: &Ident, problems: &mut Problems) -> Self {
+        let known = ["name", "version", "tags"];
+        let mut settings = Settings::read(words, "workflow", &known, problems);
+        let name = settings.take("name", problems, name);
+        let version = settings.take("version", problems, |value| at_least_one(value, "version"));
+        let tags = settings.take("tags", problems, texts);
+        Self {
+            name: name.unwrap_or_else(|| name_of(function)),
+            version: version.unwrap_or(1),
+            tags: tags.unwrap_or_default(),
+        }
+    }
+}
+
+impl StepWords {
+    /// Reads the words; what is wrong is added to `problems` and replaced by its default.
+    pub(crate) fn read(words: TokenStream, function: &Ident, problems: &mut Problems) -> Self {
+        let known = ["name", "retries", "backoff", "timeout"];
+        let mut settings = Settings::read(words, "step", &known, problems);
+        let name = settings.take("name", problems, name);
+        let attempts = settings.take("retries", problems, |value| at_least_one(value, "retries"));
+        Self {
+            name: name.unwrap_or_else(|| name_of(function)),
+            attempts: attempts.unwrap_or(1),
+            backoff: settings.take("backoff", problems, backoff),
+            timeout: settings.take("timeout", problems, timeout),
+        }
+    }
+}
+
+/// A raw identifier such as `r#match` is called `match`.
+fn name_of(function: &Ident) -> LitStr {
+    let name = function.to_string();
+    LitStr::new(name.trim_start_matches("r#"), function.span())
+}
+
+/// One `key = value`.
+struct Setting {
+    key: Ident,
+    value: Expr,
+}
+
+impl Parse for Setting {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if !(input.peek(Ident) && input.peek2(Token![=])) {
+            return Err(input.error("expected `key = value`, such as `name = \"checkout\"`"));
+        }
+        let key = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let value = input.parse()?;
+        Ok(Self { key, value })
+    }
+}
+
+/// Every `key = value` that is known, once.
+struct Settings(Vec<Setting>);
+
+impl Settings {
+    fn read(words: TokenStream, what: &str, known: &[&str], problems: &mut Problems) -> Self {
+        let parser = Punctuated::<Setting, Token![,]>::parse_terminated;
+        let parsed = problems.keep(parser.parse2(words)).unwrap_or_default();
+        let mut settings: Vec<Setting> = Vec::new();
+        for setting in parsed {
+            let key = &setting.key;
+            if !known.iter().any(|name| key == name) {
+                let known = known
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>();
+                let known = known.join(", ");
+                problems.at(
+                    key,
+                    format!("`#[{what}]` has no argument `{key}`; it takes {known}"),
+                );
+            } else if settings.iter().any(|earlier| earlier.key == *key) {
+                problems.at(key, format!("`{key}` is given twice; keep one of them"));
+            } else {
+                settings.push(setting);
+            }
+        }
+        Self(settings)
+    }
+
+    fn take<T>(
+        &mut self,
+        key: &str,
+        problems: &mut Problems,
+        read: impl FnOnce(&Expr) -> Result<T>,
+    ) -> Option<T> {
+        let index = self.0.iter().position(|setting| setting.key == key)?;
+        let setting = self.0.swap_remove(index);
+        problems.keep(read(&setting.value))
+    }
+}
+
+fn error(value: &Expr, message: impl std::fmt::Display) -> syn::Error {
+    syn::Error::new_spanned(value, message)
+}
+
+/// A text without a prefix or suffix.
+fn text(value: &Expr) -> Result<LitStr> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Ok(text.clone()),
+        _ => Err(error(
+            value,
+            "expected a text in double quotes, such as `\"checkout\"`",
+        )),
+    }
+}
+
+fn texts(value: &Expr) -> Result<Vec<LitStr>> {
+    match value {
+        Expr::Array(array) => array.elems.iter().map(text).collect(),
+        _ => Err(error(
+            value,
+            "expected a list of texts, such as `[\"payments\"]`",
+        )),
+    }
+}
+
+fn name(value: &Expr) -> Result<LitStr> {
+    let name = text(value)?;
+    let content = name.value();
+    let reason = if content.is_empty() {
+        "it is empty"
+    } else if content.len() > MAX_NAME_BYTES {
+        "it is longer than 191 bytes"
+    } else if content.chars().any(char::is_control) {
+        "it holds a control character"
+    } else {
+        return Ok(name);
+    };
+    Err(error(
+        value,
+        format!("this name cannot be used: {reason}; write 1 to 191 bytes"),
+    ))
+}
+
+fn at_least_one(value: &Expr, key: &str) -> Result<u32> {
+    let number = match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) => number.base10_parse::<u32>().ok(),
+        _ => None,
+    };
+    let expected = match key {
+        "version" => "versions are whole numbers from 1; the first is `version = 1`",
+        _ => "`retries` is the number of attempts in all, from 1; without retries it is 1",
+    };
+    number
+        .filter(|number| *number > 0)
+        .ok_or_else(|| error(value, expected))
+}
+
+fn timeout(value: &Expr) -> Result<LitStr> {
+    let timeout = text(value)?;
+    millis(&timeout.value()).map_err(|message| error(value, message))?;
+    Ok(timeout)
+}
+
+fn backoff(value: &Expr) -> Result<LitStr> {
+    let backoff = text(value)?;
+    check_backoff(&backoff.value()).map_err(|message| error(value, message))?;
+    Ok(backoff)
+}
+
+/// The grammar of `Backoff::from_str`, which cannot be called from here: the library depends on
+/// this crate.
+fn check_backoff(text: &str) -> std::result::Result<(), String> {
+    let shape = || format!("`{text}` is no backoff; write `fixed 2s` or `exp 200ms..10s`");
+    let (word, rest) = text.split_once(' ').ok_or_else(shape)?;
+    match word {
+        "fixed" => millis(rest).map(drop),
+        "exp" => {
+            let (first, cap) = rest.split_once("..").ok_or_else(shape)?;
+            let (first, cap) = (millis(first)?, millis(cap)?);
+            let falls = "has a cap below its first wait; write the shorter one first";
+            if cap < first {
+                Err(format!("`{text}` {falls}"))
+            } else {
+                Ok(())
+            }
+        }
+        _ => Err(shape()),
+    }
+}
+
+/// The grammar of `parse_duration`.
+fn millis(text: &str) -> std::result::Result<u64, String> {
+    let invalid = || {
+        let expected = "write a whole number with ms, s, m, h, d or w, such as `30s`";
+        format!("`{text}` is no duration; {expected}")
+    };
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .ok_or_else(invalid)?;
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 604_800_000,
+        _ => return Err(invalid()),
+    };
+    let number: u64 = number.parse().map_err(|_| invalid())?;
+    number.checked_mul(unit).ok_or_else(invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::{format_ident, quote};
+
+    use super::*;
+
+    fn problems_of(words: TokenStream) -> String {
+        let mut problems = Problems::default();
+        StepWords::read(words, &format_ident!("charge"), &mut problems);
+        problems.to_compile_errors().to_string()
+    }
+
+    #[test]
+    fn words_default_to_the_function_and_the_first_version() {
+        let mut problems = Problems::default();
+        let words =
+            WorkflowWords::read(TokenStream::new(), &format_ident!("r#match"), &mut problems);
+        assert!(problems.is_empty());
+        assert_eq!((words.name.value().as_str(), words.version), ("match", 1));
+        assert!(words.tags.is_empty());
+    }
+
+    #[test]
+    fn every_wrong_word_is_reported() {
+        let found = problems_of(quote!(
+            nme = "x",
+            retries = 0,
+            backoff = "exp 5s",
+            timeout = 3
+        ));
+        for text in [
+            "no argument `nme`",
+            "from 1",
+            "`exp 5s` is no backoff",
+            "expected a text",
+        ] {
+            assert!(found.contains(text), "{text} is not in {found}");
+        }
+    }
+
+    #[test]
+    fn the_durations_of_the_library_are_accepted_and_no_others() {
+        for text in ["500ms", "30s", "15m", "2h", "7d", "1w", "0s"] {
+            assert!(millis(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "30",
+            "s",
+            "1.5s",
+            "-1s",
+            "1y",
+            " 1s",
+            "1s 2ms",
+            "99999999999999999999s",
+        ] {
+            assert!(millis(text).is_err(), "{text}");
+        }
+        assert!(millis(&format!("{}w", u64::MAX)).is_err());
+    }
+
+    #[test]
+    fn the_backoffs_of_the_library_are_accepted_and_no_others() {
+        for text in ["fixed 2s", "exp 200ms..10s", "exp 1s..1s"] {
+            assert!(check_backoff(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "exp",
+            "exp 5s",
+            "exp 5s..1s",
+            "linear 1s",
+            "fixed",
+            "fixed 1y",
+        ] {
+            assert!(check_backoff(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_to_191_bytes() {
+        let long = "x".repeat(192);
+        assert!(problems_of(quote!(name = #long)).contains("longer than 191 bytes"));
+        assert!(problems_of(quote!(name = "")).contains("it is empty"));
+        assert!(problems_of(quote!(name = "a\nb")).contains("control character"));
+        assert!(problems_of(quote!(name = "a", name = "b")).contains("given twice"));
+        assert_eq!(problems_of(quote!(name = "payments.charge-card")), "");
+    }
+}

@@ -1,0 +1,93 @@
+//! The `#[workflow]` and `#[step]` attributes of `axum-durable`.
+//!
+//! Use them through `axum_durable`: what they write names that crate's types. What each file
+//! does: `args` reads what the author wrote, `lints` refuses what would not replay, `rewrite`
+//! spares authors some type annotations, `outline` records the body's shape, and `workflow` and
+//! `step` write the result.
+
+mod args;
+mod body;
+mod emit;
+mod lints;
+mod outline;
+mod problems;
+mod rewrite;
+mod signature;
+mod source;
+mod step;
+mod workflow;
+
+use proc_macro::TokenStream;
+
+/// Turns an `async fn` into a function that returns its `Workflow` definition.
+///
+/// ```text
+/// #[workflow(name = "checkout", version = 1, tags = ["payments"])]
+/// async fn checkout(ctx: &WorkflowCtx, order: Order, State(cfg): State<Config>) -> Result<Receipt> { .. }
+///
+/// // becomes
+/// fn checkout() -> Workflow<Order, Receipt> { .. }
+/// ```
+///
+/// Visibility, docs and other attributes stay. Every process that links the function knows the
+/// workflow; nothing needs to be registered.
+///
+/// # The attribute
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `name` | the stored name, 1 to 191 bytes | the function's name |
+/// | `version` | grows when the body changes in a way that recorded runs cannot replay; at least 1 | `1` |
+/// | `tags` | texts that every run gets | none |
+///
+/// # The function
+///
+/// It is `async` and takes `&WorkflowCtx` first, then at most one input (`()` without one) and
+/// any number of `State<T>`, which receive what was given to `Durable::builder().provide(..)`.
+/// It returns a `Result` whose error is anything that is `Into<WorkflowError>`.
+///
+/// # The body
+///
+/// - What would not replay is refused where it is written: clocks, random numbers, sleeping,
+///   spawning and the environment outside of step bodies, `select!` without `biased;`, and
+///   operations inside step bodies. Only the body itself is seen, not what it calls.
+/// - A final `Ok(..)` in a closure given to an operation needs no type annotation: its error is
+///   `StepError`, unless another way out of the closure says otherwise.
+/// - Its operations, branches, loops and joins are recorded as the workflow's `Outline`.
+#[proc_macro_attribute]
+pub fn workflow(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    workflow::expand(attribute.into(), &item.into()).into()
+}
+
+/// Turns an `async fn` into a function that returns its `Step` definition, which workers serve
+/// and `ctx.remote` calls.
+///
+/// ```text
+/// #[step(name = "payments.charge-card", retries = 3, backoff = "exp 200ms..10s", timeout = "30s")]
+/// async fn charge_card(input: ChargeInput, State(stripe): State<Stripe>, step: StepCtx) -> Result<Charge, StepError> { .. }
+///
+/// // becomes
+/// fn charge_card() -> Step<ChargeInput, Charge> { .. }
+/// ```
+///
+/// Visibility, docs and other attributes stay. Every process that links the function can serve
+/// the step; nothing needs to be registered.
+///
+/// # The attribute
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `name` | the name on the wire, 1 to 191 bytes | the function's name |
+/// | `retries` | attempts in all, at least 1 | `1` |
+/// | `backoff` | the wait between attempts: `fixed 2s` or `exp 200ms..10s` | `exp 200ms..30s` |
+/// | `timeout` | how long one attempt may take: a whole number with `ms`, `s`, `m`, `h`, `d` or `w` | no limit |
+///
+/// # The function
+///
+/// It is `async` and takes, in any order, at most one input (`()` without one), any number of
+/// `State<T>` and at most one `StepCtx`. It returns a `Result` whose error is anything that is
+/// `Into<StepError>`, so also any `std::error::Error`.
+#[proc_macro_attribute]
+pub fn step(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    step::expand(attribute.into(), &item.into()).into()
+}

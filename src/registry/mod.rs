@@ -1,0 +1,7 @@
+//! Which code can be run here: workflows and steps, collected at link time or registered by hand.
+
+mod collect;
+mod entry;
+
+pub use collect::{Registry, RegistryBuilder, RegistryError};
+pub use entry::{Registered, Registration, StepEntry, WorkflowEntry};

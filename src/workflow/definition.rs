@@ -1,0 +1,194 @@
+//! Workflow definitions: a name, a version and a body.
+
+use std::{fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
+
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    ctx::WorkflowCtx,
+    error::{Result, WorkflowError},
+    outline::Outline,
+    state::StateNeed,
+};
+use crate::model::WorkflowKey;
+use crate::payload::Payload;
+
+/// A boxed future, as bodies and handlers return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The body of a workflow with its types still known.
+pub type WorkflowFn<I, O> = fn(WorkflowCtx, I) -> BoxFuture<'static, Result<O>>;
+
+/// The body of a workflow with payloads in place of types.
+pub type RunBody =
+    Arc<dyn Fn(WorkflowCtx, Payload) -> BoxFuture<'static, Result<Payload>> + Send + Sync>;
+
+/// The two halves of a `Result`, so that a macro can name them without seeing them.
+#[diagnostic::on_unimplemented(
+    message = "a workflow or step returns a `Result`, not `{Self}`",
+    label = "write `Result<{Self}>`"
+)]
+pub trait Outcome {
+    /// The type of success.
+    type Value;
+    /// The type of failure.
+    type Error;
+}
+
+impl<T, E> Outcome for std::result::Result<T, E> {
+    type Value = T;
+    type Error = E;
+}
+
+/// A workflow: a named, versioned async function from `I` to `O`.
+///
+/// `#[workflow]` turns an `async fn` into a function that returns one. Clones share the body.
+pub struct Workflow<I, O> {
+    pub(crate) key: WorkflowKey,
+    pub(crate) tags: &'static [&'static str],
+    pub(crate) needs: &'static [StateNeed],
+    pub(crate) outline: &'static Outline,
+    pub(crate) input_schema: fn() -> Schema,
+    pub(crate) output_schema: fn() -> Schema,
+    pub(crate) body: RunBody,
+    types: PhantomData<fn(I) -> O>,
+}
+
+impl<I, O> Workflow<I, O>
+where
+    I: DeserializeOwned + JsonSchema + Send + 'static,
+    O: Serialize + JsonSchema + Send + 'static,
+{
+    /// A workflow with the given body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum_durable::prelude::*;
+    ///
+    /// let double = Workflow::new("double", 1, |_ctx, n: u32| Box::pin(async move { Ok(n * 2) }));
+    /// assert_eq!(double.name(), "double");
+    /// ```
+    pub fn new(name: impl Into<Arc<str>>, version: u32, body: WorkflowFn<I, O>) -> Self {
+        Self::from_body(name, version, move |ctx, input| body(ctx, input))
+    }
+
+    /// A workflow whose body is a closure that may own values.
+    pub fn from_body<F>(name: impl Into<Arc<str>>, version: u32, body: F) -> Self
+    where
+        F: Fn(WorkflowCtx, I) -> BoxFuture<'static, Result<O>> + Send + Sync + 'static,
+    {
+        let body = Arc::new(body);
+        let erased = move |ctx: WorkflowCtx, input: Payload| {
+            let body = Arc::clone(&body);
+            let future = async move {
+                let decoded = input.decode::<I>().map_err(WorkflowError::Payload)?;
+                // Else it would stay in memory for as long as the run.
+                drop(input);
+                let output = body(ctx, decoded).await?;
+                Payload::encode(&output).map_err(WorkflowError::Payload)
+            };
+            Box::pin(future) as BoxFuture<'static, Result<Payload>>
+        };
+        Self {
+            key: WorkflowKey::new(name, version),
+            tags: &[],
+            needs: &[],
+            outline: &Outline::UNKNOWN,
+            input_schema: || schema_for!(I),
+            output_schema: || schema_for!(O),
+            body: Arc::new(erased),
+            types: PhantomData,
+        }
+    }
+}
+
+impl<I, O> Workflow<I, O> {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.key.name
+    }
+
+    /// Its version.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        self.key.version
+    }
+
+    /// The shape of its body.
+    #[must_use]
+    pub const fn outline(&self) -> &'static Outline {
+        self.outline
+    }
+
+    /// Tags that each of its runs gets.
+    #[must_use]
+    pub const fn with_tags(mut self, tags: &'static [&'static str]) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// The values that its body takes with `State<T>`.
+    #[must_use]
+    pub const fn with_needs(mut self, needs: &'static [StateNeed]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// The shape of its body.
+    #[must_use]
+    pub const fn with_outline(mut self, outline: &'static Outline) -> Self {
+        self.outline = outline;
+        self
+    }
+}
+
+impl<I, O> Clone for Workflow<I, O> {
+    fn clone(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            tags: self.tags,
+            needs: self.needs,
+            outline: self.outline,
+            input_schema: self.input_schema,
+            output_schema: self.output_schema,
+            body: Arc::clone(&self.body),
+            types: PhantomData,
+        }
+    }
+}
+
+impl<I, O> fmt::Debug for Workflow<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Workflow")
+            .field(&self.key.to_string())
+            .finish()
+    }
+}
+
+/// What can be started or registered as a workflow: the function that `#[workflow]` made, or a
+/// [`Workflow`].
+pub trait IntoWorkflow<I, O> {
+    /// The definition.
+    fn into_workflow(self) -> Workflow<I, O>;
+}
+
+impl<I, O> IntoWorkflow<I, O> for Workflow<I, O> {
+    fn into_workflow(self) -> Self {
+        self
+    }
+}
+
+impl<I, O> IntoWorkflow<I, O> for &Workflow<I, O> {
+    fn into_workflow(self) -> Workflow<I, O> {
+        self.clone()
+    }
+}
+
+impl<I, O, F: Fn() -> Workflow<I, O>> IntoWorkflow<I, O> for F {
+    fn into_workflow(self) -> Workflow<I, O> {
+        self()
+    }
+}

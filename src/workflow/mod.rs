@@ -1,0 +1,36 @@
+//! What a workflow author writes against.
+//!
+//! A workflow is a plain `async fn` over a [`WorkflowCtx`]. Each call on the context is an
+//! *operation*: it takes its position in program order when it is called, its outcome is stored as
+//! a checkpoint, and it is handed to the workflow in an order that is stored too. That is what
+//! makes `join!`, biased `select!` and the like replay exactly.
+//!
+//! What determinism asks of the author: between operations, compute only from the input and from
+//! what operations returned. Read the time, random numbers and the environment through the
+//! context, and do I/O in steps.
+//!
+//! What is not here: who answers. The context asks a [`Host`], which the engine implements.
+
+mod ctx;
+mod definition;
+mod error;
+mod host;
+mod made;
+mod outline;
+mod state;
+mod step;
+
+pub mod ops;
+
+pub use ctx::WorkflowCtx;
+pub use definition::{
+    BoxFuture, IntoWorkflow, Outcome as WorkflowOutcome, RunBody, Workflow, WorkflowFn,
+};
+pub use error::{Result, StepError, WorkflowError};
+pub use host::{Ask, AttemptReport, Call, Host, Outcome, RemoteAsk, StepPolicy, StepPoll};
+pub use made::{define_step, define_workflow, movable, ok};
+pub(crate) use ops::{panicked, timed_out};
+pub use outline::{Outline, OutlineArm, OutlineNode};
+pub use state::{Inject, MissingState, StateNeed, States};
+pub use step::{IntoStep, RemoteStep, Step, StepCtx, StepFn};
+pub(crate) use step::{StepHandler, StepLog};

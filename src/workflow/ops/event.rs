@@ -1,0 +1,36 @@
+//! `ctx.set_event`.
+
+use std::{panic::Location, sync::Arc};
+
+use serde::Serialize;
+
+use crate::model::CheckpointKind;
+use crate::payload::Payload;
+use crate::workflow::{
+    error::{Result, WorkflowError},
+    host::{Call, Host},
+};
+
+/// Publishes a value under a key. On replay the stored one stays.
+#[track_caller]
+pub(crate) fn set_event<T: Serialize + ?Sized>(
+    host: &dyn Host,
+    key: Arc<str>,
+    value: &T,
+) -> Result<()> {
+    let value = Payload::encode(value).map_err(WorkflowError::Payload)?;
+    let call = Call {
+        kind: CheckpointKind::SetEvent,
+        name: Arc::clone(&key),
+        site: Location::caller(),
+    };
+    let mut is_new = false;
+    host.capture(call, &mut |_| {
+        is_new = true;
+        Payload::null()
+    });
+    if is_new {
+        host.publish(key, value);
+    }
+    Ok(())
+}
