@@ -1,0 +1,280 @@
+//! The verbs of an engine.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use super::{
+    actions::{self, CancelOutcome, SignalOutcome, StartError, StartOutcome, StartRequest},
+    config::EngineConfig,
+    core::{Core, CoreParts},
+    loops,
+    settled::Settlement,
+};
+use crate::event::EngineEvent;
+use crate::id::{InstanceId, RunId};
+use crate::model::{NewRun, SignalId};
+use crate::payload::Payload;
+use crate::registry::Registry;
+use crate::store::{Store, StoreError};
+use crate::time::Clock;
+use crate::transport::Transport;
+use crate::workflow::States;
+
+/// What an engine is made of.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct EngineParts {
+    /// How it is set up.
+    pub config: EngineConfig,
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// What can be run here.
+    pub registry: Registry,
+    /// What `State<T>` receives.
+    pub states: States,
+    /// How steps reach workers.
+    pub transport: Arc<dyn Transport>,
+}
+
+impl EngineParts {
+    /// An engine over a store, with everything else at its default.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, registry: Registry, transport: Arc<dyn Transport>) -> Self {
+        Self {
+            config: EngineConfig::default(),
+            store,
+            registry,
+            states: States::default(),
+            transport,
+        }
+    }
+}
+
+/// Drives runs. Clones share the engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    core: Arc<Core>,
+}
+
+impl Engine {
+    /// Starts an engine: takes over from dead instances, then claims what is due.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store cannot be reached.
+    pub async fn start(parts: EngineParts) -> Result<Self, StoreError> {
+        let (dispatch, queue) = mpsc::unbounded_channel();
+        let core = Arc::new(Core::new(CoreParts {
+            config: parts.config,
+            store: parts.store,
+            registry: parts.registry,
+            states: parts.states,
+            dispatch,
+        }));
+        let lock = if core.config.drive {
+            loops::enroll(&core).await?
+        } else {
+            crate::store::LivenessLock::none()
+        };
+        loops::spawn_all(&core, queue, parts.transport, lock);
+        info!(instance = %core.instance(), store = core.store.name(), drive = core.config.drive, "engine started");
+        Ok(Self { core })
+    }
+
+    /// Starts a run.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while waiting, the run may be stored or not; starting it again by the same id
+    /// finds out.
+    pub async fn start_run(&self, request: StartRequest) -> Result<StartOutcome, StartError> {
+        actions::start(&self.core, request).await
+    }
+
+    /// Turns a request into a run that a caller stores in a transaction of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::UnknownWorkflow`].
+    pub fn prepare_run(&self, request: StartRequest) -> Result<NewRun, StartError> {
+        actions::prepare(&self.core, request)
+    }
+
+    /// Looks for due runs several times in the next second, because one was stored in someone's
+    /// transaction, and when that is committed is not known.
+    pub fn expect_start(&self) {
+        const LOOKS_MS: [u64; 7] = [1, 4, 15, 50, 130, 300, 500];
+        let core = Arc::clone(&self.core);
+        self.core.tasks.spawn(async move {
+            for pause in LOOKS_MS {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                core.claim_now.notify_one();
+            }
+        });
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while waiting, the signal may be stored or not; sending it again under the same
+    /// id delivers it once.
+    pub async fn signal(
+        &self,
+        id: SignalId,
+        token: Arc<str>,
+        payload: Payload,
+    ) -> Result<SignalOutcome, StoreError> {
+        actions::signal(&self.core, id, token, payload).await
+    }
+
+    /// Asks a run to end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::UnknownRun`], [`StoreError::WrongStatus`] if it has ended.
+    pub async fn cancel(&self, run: &RunId) -> Result<CancelOutcome, StoreError> {
+        actions::cancel(&self.core, run).await
+    }
+
+    /// Lets a failed, cancelled, dead or blocked run continue in place.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::UnknownRun`], [`StoreError::WrongStatus`] if it is none of these.
+    pub async fn requeue(&self, run: &RunId) -> Result<(), StoreError> {
+        actions::requeue(&self.core, run).await
+    }
+
+    /// Waits for news of a run's end in this process. Whoever looks at the store afterwards
+    /// misses nothing.
+    #[must_use]
+    pub fn watch(&self, run: &RunId) -> oneshot::Receiver<Settlement> {
+        self.core.settled.watch(run)
+    }
+
+    /// Listens to what happens from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
+        self.core.events.subscribe()
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.core.store
+    }
+
+    /// The clock of the store.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.core.clock
+    }
+
+    /// What can be run here.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.core.registry
+    }
+
+    /// What `State<T>` receives.
+    #[must_use]
+    pub fn states(&self) -> &States {
+        &self.core.states
+    }
+
+    /// How it is set up.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.core.config
+    }
+
+    /// The id of this process.
+    #[must_use]
+    pub fn instance(&self) -> InstanceId {
+        self.core.instance()
+    }
+
+    /// The runs in memory, and how many of them only wait.
+    #[must_use]
+    pub fn residents(&self) -> (usize, usize) {
+        (self.core.residents.len(), self.core.residents.parked_len())
+    }
+
+    /// The background tasks, for parts around the engine that add their own.
+    #[must_use]
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.core.tasks
+    }
+
+    /// Cancelled when the engine stops.
+    #[must_use]
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.core.stop
+    }
+
+    /// Gives every run back: waiting ones at once, others as soon as the step that they are in
+    /// has ended, or at the latest after `within`. No new ones are taken.
+    ///
+    /// Returns whether all were given back in time. A step that was cut off executes again under
+    /// the same key, wherever its run goes on.
+    pub async fn drain(&self, within: Duration) -> bool {
+        self.core.draining.cancel();
+        let drained = tokio::time::timeout(within, async {
+            loop {
+                let left = self.core.residents.all();
+                if left.is_empty() {
+                    return;
+                }
+                left.iter().for_each(|run| run.hand_over());
+                // A run that was being claimed joins the others within this time.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        drained.await.is_ok()
+    }
+
+    /// Drains within `within`, then ends every background task.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while waiting, the engine is left draining; call it again.
+    pub async fn shutdown(&self, within: Duration) {
+        let core = &self.core;
+        if !self.drain(within).await {
+            warn!(
+                runs = core.residents.len(),
+                "runs cut off by the end of the drain"
+            );
+        }
+        core.residents.all().iter().for_each(|run| run.lose());
+        core.stop.cancel();
+        core.tasks.close();
+        // The journal writes what is left; a store that is away must not hold the exit.
+        let ended = tokio::time::timeout(Duration::from_secs(2), core.tasks.wait()).await;
+        if ended.is_err() {
+            warn!("background tasks still busy, left behind");
+        }
+        if core.config.drive
+            && let Err(error) = core.store.resign(&core.instance()).await
+        {
+            // The liveness lock is free with this process; the others take over.
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "instance not signed off"
+            );
+        }
+        info!(instance = %core.instance(), "engine stopped");
+    }
+}

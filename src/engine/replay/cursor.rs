@@ -1,0 +1,339 @@
+//! Positions, matching with the history, and the order of releases.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    panic::Location,
+    sync::Arc,
+};
+
+use super::{
+    fault::Fault,
+    slot::{Slot, SlotState},
+    slots::Slots,
+};
+use crate::id::Seq;
+use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus};
+use crate::payload::Payload;
+use crate::time::Timestamp;
+use crate::workflow::Call;
+
+/// What an operation got when it was made.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// Its position.
+    At(Seq),
+    /// Its position and its recorded value, for a capture.
+    Recorded(Seq, Payload),
+}
+
+/// An outcome that the workflow is about to see.
+#[derive(Debug)]
+pub(crate) struct Release {
+    pub(crate) seq: Seq,
+    /// Its place in the order, if it is new and must be stored.
+    pub(crate) new_ord: Option<u32>,
+}
+
+/// An operation that the workflow has dropped.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub(crate) slot: Box<Slot>,
+    /// Whether the store must learn that it was abandoned.
+    pub(crate) is_news: bool,
+}
+
+/// Where the workflow's code stands in its history.
+///
+/// Invariant: between two releases the workflow is polled until it is pending, and only then is
+/// the next outcome released. So the code sees the same outcomes in the same order, live and on
+/// replay, and takes the same positions.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    /// Records whose operation the code has not asked for yet.
+    recorded: BTreeMap<Seq, Checkpoint>,
+    /// Recorded outcomes in the order in which they were released.
+    replay: VecDeque<Seq>,
+    /// New outcomes in the order in which they arrived.
+    ready: VecDeque<Seq>,
+    slots: Slots,
+    next_seq: Seq,
+    next_ord: u32,
+    /// Failures that were released since the last operation was made: if the workflow ends with a
+    /// failure now, it is because of one of them.
+    #[expect(
+        clippy::box_collection,
+        reason = "a pointer in place of three words per run"
+    )]
+    last_failures: Option<Box<Vec<Checkpoint>>>,
+    /// Whether the workflow may move on: it was started or something was released to it.
+    in_turn: bool,
+    fault: Option<Box<Fault>>,
+}
+
+impl Cursor {
+    /// A cursor at the beginning of `history`.
+    pub(crate) fn new(history: Vec<Checkpoint>) -> Self {
+        let mut order: Vec<(u32, Seq)> = history
+            .iter()
+            .filter(|record| record.status.is_released())
+            .filter_map(|record| Some((record.ord?, record.seq)))
+            .collect();
+        order.sort_unstable();
+        let next_ord = order.last().map_or(0, |(ord, _)| ord + 1);
+        Self {
+            recorded: history
+                .into_iter()
+                .map(|record| (record.seq, record))
+                .collect(),
+            replay: order.into_iter().map(|(_, seq)| seq).collect(),
+            ready: VecDeque::new(),
+            slots: Slots::default(),
+            next_seq: Seq(0),
+            next_ord,
+            last_failures: None,
+            in_turn: false,
+            fault: None,
+        }
+    }
+
+    /// Whether the history is used up: what happens from now on is new.
+    pub(crate) fn is_live(&self) -> bool {
+        self.replay.is_empty() && self.recorded.is_empty()
+    }
+
+    pub(crate) fn take_fault(&mut self) -> Option<Fault> {
+        self.fault.take().map(|fault| *fault)
+    }
+
+    pub(crate) const fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// Notes the first thing that went wrong; what follows from it would only mislead.
+    pub(crate) fn fail(&mut self, fault: Fault) {
+        self.fault.get_or_insert_with(|| Box::new(fault));
+    }
+
+    pub(crate) fn slot(&mut self, seq: Seq) -> Option<&mut Slot> {
+        self.slots.get_mut(seq)
+    }
+
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (Seq, &Slot)> {
+        self.slots.iter()
+    }
+
+    /// Whether the operation at `seq` was made and is gone again.
+    pub(crate) fn is_gone(&self, seq: Seq) -> bool {
+        seq < self.next_seq && !self.slots.contains(seq)
+    }
+
+    /// Gives an operation its position and matches it with its record.
+    pub(crate) fn open(&mut self, call: Call, site: Arc<str>, now: Timestamp) -> Opened {
+        let seq = self.next_seq;
+        self.next_seq = seq.next();
+        self.last_failures = None;
+        if !self.in_turn {
+            self.fail(Fault::Unprompted { seq });
+        }
+        let record = self.recorded.remove(&seq);
+        if let Some(record) = &record
+            && let Some(fault) = mismatch(record, &call, &site)
+        {
+            self.fail(fault);
+        }
+        if is_capture(call.kind) {
+            let value = record.and_then(|record| record.result);
+            return value.map_or(Opened::At(seq), |value| Opened::Recorded(seq, value));
+        }
+        let slot = Slot::new(call.kind, call.name, site, record, now);
+        self.slots.push(seq, slot);
+        Opened::At(seq)
+    }
+
+    /// Takes the operation out: its outcome was handed to the workflow, or it was dropped.
+    pub(crate) fn close(&mut self, seq: Seq) -> Option<Closed> {
+        if !self.in_turn {
+            self.fail(Fault::Unprompted { seq });
+        }
+        let slot = self.slots.remove(seq)?;
+        if matches!(slot.state, SlotState::Ready(_)) {
+            self.ready.retain(|ready| *ready != seq);
+        }
+        // A released outcome is stored as it is, whether the workflow looks at it or not.
+        let is_news = !matches!(slot.state, SlotState::Released { .. })
+            && slot.recorded_status() != Some(CheckpointStatus::Abandoned);
+        Some(Closed { slot, is_news })
+    }
+
+    /// Removes an operation whose released outcome was handed over.
+    pub(crate) fn consume(&mut self, seq: Seq) {
+        self.slots.remove(seq);
+    }
+
+    /// Whether an outcome waits for its release.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty() && !self.has_fault()
+    }
+
+    /// Queues an operation that has just become [`SlotState::Ready`].
+    pub(crate) fn push_ready(&mut self, seq: Seq) {
+        self.ready.push_back(seq);
+    }
+
+    /// Hands the next outcome over: the caller wakes the operation and polls the workflow.
+    pub(crate) fn release(&mut self) -> Option<Release> {
+        if self.has_fault() {
+            return None;
+        }
+        if let Some(seq) = self.replay.pop_front() {
+            let Some(slot) = self.slots.get_mut(seq) else {
+                self.fail_missing(seq, false);
+                return None;
+            };
+            if slot.recorded_status() != Some(CheckpointStatus::Completed) {
+                let failures = self.last_failures.get_or_insert_default();
+                failures.extend(slot.record.as_deref().cloned());
+            }
+            let ord = slot.record.as_ref().and_then(|record| record.ord);
+            let (ord, outcome) = (ord.unwrap_or_default(), slot.take_recorded()?);
+            slot.state = SlotState::Released { ord, outcome };
+            self.in_turn = true;
+            return Some(Release { seq, new_ord: None });
+        }
+        let seq = self.ready.pop_front()?;
+        let slot = self.slots.get_mut(seq)?;
+        let SlotState::Ready(outcome) = std::mem::replace(&mut slot.state, SlotState::Opened)
+        else {
+            return None;
+        };
+        let ord = self.next_ord;
+        slot.state = SlotState::Released { ord, outcome };
+        self.next_ord += 1;
+        self.in_turn = true;
+        Some(Release {
+            seq,
+            new_ord: Some(ord),
+        })
+    }
+
+    /// Whether the workflow may move on.
+    pub(crate) const fn is_in_turn(&self) -> bool {
+        self.in_turn
+    }
+
+    /// The workflow is about to be polled for the first time.
+    pub(crate) const fn begin(&mut self) {
+        self.in_turn = true;
+    }
+
+    /// The workflow is pending: it has seen all there is to see.
+    pub(crate) fn end_turn(&mut self) {
+        let was_turn = std::mem::take(&mut self.in_turn);
+        if self.has_fault() {
+            return;
+        }
+        if self.replay.is_empty() {
+            // Every recorded operation was made before or between the recorded releases.
+            if let Some(seq) = self.recorded.keys().next().copied() {
+                self.fail_missing(seq, false);
+                return;
+            }
+            let kept = self
+                .slots
+                .iter()
+                .find(|(_, slot)| slot.recorded_status() == Some(CheckpointStatus::Abandoned));
+            if let Some(seq) = kept.map(|(seq, _)| seq) {
+                self.fail_missing(seq, false);
+                return;
+            }
+            if was_turn && !self.slots.iter().any(|(_, slot)| slot.is_outstanding()) {
+                let after = Seq(self.next_seq.0.saturating_sub(1));
+                self.fail(Fault::Foreign { after });
+            }
+        }
+    }
+
+    /// Notes a failure that is being released.
+    pub(crate) fn note_failure(&mut self, checkpoint: Checkpoint) {
+        self.last_failures.get_or_insert_default().push(checkpoint);
+    }
+
+    /// The failed operations that nothing has followed.
+    pub(crate) fn take_last_failures(&mut self) -> Vec<Checkpoint> {
+        self.last_failures
+            .take()
+            .map_or_else(Vec::new, |failures| *failures)
+    }
+
+    /// The workflow has returned.
+    pub(crate) fn finish(&mut self) {
+        if !self.in_turn {
+            let seq = self.next_seq;
+            self.fail(Fault::Unprompted { seq });
+        }
+        let unasked = self.recorded.keys().next().copied();
+        if let Some(seq) = unasked.or_else(|| self.replay.front().copied()) {
+            self.fail_missing(seq, true);
+        }
+    }
+
+    fn fail_missing(&mut self, seq: Seq, returned: bool) {
+        let recorded = match (self.recorded.get(&seq), self.slots.get(seq)) {
+            (Some(record), _) => (record.kind, Arc::clone(&record.name), record.site.clone()),
+            (None, Some(slot)) => (
+                slot.kind,
+                Arc::clone(&slot.name),
+                Some(Arc::clone(&slot.site)),
+            ),
+            // Asked for, dropped, and now due for release: the code dropped it too early.
+            (None, None) => (CheckpointKind::Step, "dropped".into(), None),
+        };
+        self.fail(Fault::Missing {
+            seq,
+            recorded,
+            returned,
+        });
+    }
+}
+
+/// Whether the value is taken at the call, without an order of release.
+const fn is_capture(kind: CheckpointKind) -> bool {
+    matches!(
+        kind,
+        CheckpointKind::Now
+            | CheckpointKind::Uuid
+            | CheckpointKind::Random
+            | CheckpointKind::SideEffect
+            | CheckpointKind::SetEvent
+            | CheckpointKind::Tag
+    )
+}
+
+/// What differs between a record and the call at its position.
+fn mismatch(record: &Checkpoint, call: &Call, site: &str) -> Option<Fault> {
+    let is_same = record.kind == call.kind && record.name == call.name;
+    // Lines move with every edit, so call sites are only compared within one build. There they
+    // tell two operations of the same name apart, such as those of an unbiased `select!`.
+    let recorded_site = record.site.as_deref();
+    let is_same_site =
+        recorded_site.is_none_or(|there| build_of(there) != build_of(site) || there == site);
+    if is_same && is_same_site {
+        return None;
+    }
+    Some(Fault::Changed {
+        seq: record.seq,
+        recorded: (record.kind, Arc::clone(&record.name), record.site.clone()),
+        asked: (call.kind, Arc::clone(&call.name)),
+        site: call.site,
+    })
+}
+
+/// The build that a site was recorded in.
+fn build_of(site: &str) -> &str {
+    site.split_once(' ').map_or(site, |(build, _)| build)
+}
+
+/// How a site is stored: `<build> <file>:<line>:<column>`.
+pub(crate) fn site_text(build: &str, site: &Location<'_>) -> Arc<str> {
+    format!("{build} {site}").into()
+}

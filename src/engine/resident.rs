@@ -1,0 +1,40 @@
+//! What the rest of the engine may tell a run in memory.
+
+use std::fmt;
+
+use crate::id::Seq;
+use crate::model::InboxItem;
+use crate::protocol::StepResult;
+use crate::store::{CommitAck, StoreError};
+
+/// A run in memory, as its surroundings see it. None of these calls executes anything: they note
+/// the news and wake the run's task.
+pub(crate) trait Resident: fmt::Debug + Send + Sync {
+    /// The journal has written, or refused, what the run sent.
+    fn acked(&self, result: Result<CommitAck, StoreError>);
+
+    /// The time of an operation has come.
+    fn timer_due(&self, seq: Seq);
+
+    /// An item is in the run's inbox, which was woken `wakes` times by now. `false` if the run
+    /// is about to leave memory and will not look.
+    fn deliver(&self, item: InboxItem, wakes: u64) -> bool;
+
+    /// A worker of this process answered a step; nothing of it is stored. `false` as above.
+    fn step_result(&self, result: &StepResult) -> bool;
+
+    /// The inbox as it was read from the store.
+    fn refresh(&self, items: Vec<InboxItem>, wakes: u64);
+
+    /// Leave memory if only waiting.
+    fn evict(&self);
+
+    /// Leave memory as soon as what runs has ended.
+    fn hand_over(&self);
+
+    /// Leave memory at once and write nothing: the run belongs to another instance.
+    fn lose(&self);
+
+    /// Look again: effects may start.
+    fn nudge(&self);
+}

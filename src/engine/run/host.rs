@@ -1,0 +1,328 @@
+//! The host of a run's context: positions, polls and outcomes.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
+
+use super::{
+    state::{Identity, Phase, State},
+    wake::{BodyWaker, BodyWakes, RunWaker},
+};
+use crate::engine::{
+    core::Core,
+    replay::{Fault, Opened, SlotState},
+};
+use crate::id::{RunId, Seq};
+use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus, Failure, WorkflowKey, mix};
+use crate::payload::Payload;
+use crate::store::RunRecord;
+use crate::time::{Clock, Timestamp};
+use crate::workflow::{
+    Ask, AttemptReport, BoxFuture, Call, Host, Outcome, States, StepPolicy, StepPoll, panicked,
+};
+
+/// A run in memory. Its context, its driver and the rest of the engine share it.
+pub(crate) struct RunHost {
+    pub(crate) identity: Identity,
+    pub(crate) core: Arc<Core>,
+    pub(crate) waker: Arc<RunWaker>,
+    /// What the workflow is polled with. Operations see another waker only inside a set.
+    pub(crate) own_waker: Waker,
+    pub(crate) body_wakes: Arc<BodyWakes>,
+    state: Mutex<State>,
+    in_body: AtomicBool,
+}
+
+impl RunHost {
+    pub(crate) fn new(core: Arc<Core>, record: RunRecord) -> Self {
+        let run = &record.run;
+        let identity = Identity {
+            run: run.id.clone(),
+            workflow: run.workflow.clone(),
+            token: run.token,
+            attempt: run.recoveries.saturating_add(1),
+            seed: Core::seed(&run.id),
+        };
+        let waker = Arc::<RunWaker>::default();
+        Self {
+            identity,
+            core,
+            own_waker: Waker::from(Arc::clone(&waker)),
+            waker,
+            body_wakes: Arc::default(),
+            state: Mutex::new(State::new(record)),
+            in_body: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Whether an operation with this waker stands in a set of futures that wakes for itself.
+    pub(crate) fn is_in_set(&self, waker: &Waker) -> bool {
+        !self.own_waker.will_wake(waker)
+    }
+
+    /// Refuses an operation that is made inside a step body.
+    fn check_place(&self, state: &mut State, call: &Call) {
+        if self.in_body.load(Ordering::Relaxed) {
+            let name = if call.name.is_empty() {
+                call.kind.as_str().into()
+            } else {
+                Arc::clone(&call.name)
+            };
+            let site = call.site;
+            state.cursor.fail(Fault::Nested { name, site });
+        }
+    }
+}
+
+#[async_trait]
+impl Host for RunHost {
+    fn run_id(&self) -> &RunId {
+        &self.identity.run
+    }
+
+    fn workflow(&self) -> &WorkflowKey {
+        &self.identity.workflow
+    }
+
+    fn attempt(&self) -> u32 {
+        self.identity.attempt
+    }
+
+    fn is_replaying(&self) -> bool {
+        !self.state().cursor.is_live()
+    }
+
+    fn states(&self) -> &States {
+        &self.core.states
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.core.clock)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.core.now()
+    }
+
+    fn seed(&self, seq: Seq) -> u64 {
+        mix(self.identity.seed ^ u64::from(seq.0).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    fn in_body(&self) -> &AtomicBool {
+        &self.in_body
+    }
+
+    fn open(&self, call: Call) -> Seq {
+        let site = self.core.site(call.site);
+        let now = self.core.now();
+        let mut state = self.state();
+        state.turn.progressed();
+        self.check_place(&mut state, &call);
+        match state.cursor.open(call, site, now) {
+            Opened::At(seq) | Opened::Recorded(seq, _) => seq,
+        }
+    }
+
+    fn capture(&self, call: Call, make: &mut dyn FnMut(Seq) -> Payload) -> Payload {
+        let site = self.core.site(call.site);
+        let now = self.core.now();
+        let (kind, name) = (call.kind, Arc::clone(&call.name));
+        let mut state = self.state();
+        self.check_place(&mut state, &call);
+        let seq = match state.cursor.open(call, Arc::clone(&site), now) {
+            Opened::Recorded(_, value) => return value,
+            Opened::At(seq) => seq,
+        };
+        // `make` is the author's code: it must not run under the lock.
+        drop(state);
+        let value = make(seq);
+        let mut checkpoint = Checkpoint::new(seq, kind, name, now);
+        checkpoint.status = CheckpointStatus::Completed;
+        checkpoint.result = Some(value.clone());
+        checkpoint.site = Some(site);
+        checkpoint.finished_at = Some(now);
+        let mut state = self.state();
+        // Once something went wrong, what follows belongs to code that must not go on.
+        if !state.cursor.has_fault() {
+            state.pending.put(checkpoint, false);
+        }
+        value
+    }
+
+    fn publish(&self, key: Arc<str>, value: Payload) {
+        let mut state = self.state();
+        if !state.cursor.has_fault() {
+            state.pending.labels().published.push((key, value));
+        }
+    }
+
+    fn tag(&self, tag: Arc<str>) {
+        let mut state = self.state();
+        if !state.cursor.has_fault() {
+            state.pending.labels().tags.push(tag);
+        }
+    }
+
+    fn poll(&self, seq: Seq, ask: &Ask, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut state = self.state();
+        state.turn.polled(seq);
+        let Some(slot) = state.cursor.slot(seq) else {
+            return Poll::Pending;
+        };
+        match &slot.state {
+            SlotState::Released { .. } => {
+                let outcome = hand_out(&mut state, seq, cx);
+                return outcome.map_or(Poll::Pending, Poll::Ready);
+            }
+            SlotState::Opened => {
+                slot.ask = Some(ask.clone());
+                slot.state = SlotState::Held;
+                slot.waker = Some(cx.waker().clone());
+                state.held.push(seq);
+            }
+            _ => slot.keep_waker(cx),
+        }
+        Poll::Pending
+    }
+
+    fn poll_step(&self, seq: Seq, policy: &StepPolicy, cx: &mut Context<'_>) -> StepPoll {
+        let mut state = self.state();
+        state.turn.polled(seq);
+        let may_start = state.may_start(&self.core);
+        let Some(slot) = state.cursor.slot(seq) else {
+            return StepPoll::Wait;
+        };
+        slot.keep_waker(cx);
+        match &slot.state {
+            SlotState::Released { .. } => {
+                let outcome = hand_out(&mut state, seq, cx);
+                outcome.map_or(StepPoll::Wait, StepPoll::Done)
+            }
+            SlotState::Opened | SlotState::Due => {
+                slot.policy = *policy;
+                if may_start && slot.record.is_none() {
+                    slot.state = SlotState::Running;
+                    slot.attempt += 1;
+                    return StepPoll::Start(slot.attempt);
+                }
+                slot.state = SlotState::Held;
+                state.held.push(seq);
+                StepPoll::Wait
+            }
+            SlotState::Held
+            | SlotState::Waiting
+            | SlotState::Running
+            | SlotState::Backoff
+            | SlotState::Ready(_) => StepPoll::Wait,
+        }
+    }
+
+    fn body_waker(&self, operation: &Waker) -> Option<Waker> {
+        let waker = BodyWaker {
+            wakes: Arc::clone(&self.body_wakes),
+            operation: operation.clone(),
+            run: Arc::clone(&self.waker),
+        };
+        self.is_in_set(operation)
+            .then(|| Waker::from(Arc::new(waker)))
+    }
+
+    fn finish_attempt(&self, seq: Seq, report: AttemptReport) {
+        let mut state = self.state();
+        self.attempt_ended(&mut state, seq, report.result, report.events);
+    }
+
+    fn close(&self, seq: Seq) {
+        let mut state = self.state();
+        if state.phase == Phase::Alive && !state.cursor.has_fault() {
+            state.turn.progressed();
+            self.operation_dropped(&mut state, seq);
+        }
+    }
+
+    fn spawn(
+        &self,
+        body: BoxFuture<'static, Result<Payload, Failure>>,
+    ) -> BoxFuture<'static, Result<Payload, Failure>> {
+        let task = AbortOnDrop(self.core.tasks.spawn(body));
+        Box::pin(async move {
+            let mut task = task;
+            match (&mut task.0).await {
+                Ok(result) => result,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => Err(panicked(&*panic)),
+                    Err(_) => Err(Failure::retryable("the step's task was aborted")),
+                },
+            }
+        })
+    }
+
+    async fn wait(&self, length: Duration) {
+        let until = self.core.now() + length;
+        self.core.clock.wait_until(until).await;
+    }
+}
+
+/// The released outcome of an operation, if it is its turn to be seen.
+fn hand_out(state: &mut State, seq: Seq, cx: &Context<'_>) -> Option<Outcome> {
+    let slot = state.cursor.slot(seq)?;
+    slot.keep_waker(cx);
+    let SlotState::Released { ord, outcome } = &slot.state else {
+        return None;
+    };
+    let (ord, outcome) = (*ord, outcome.clone());
+    if !state.turn.may_see(ord, seq) {
+        return None;
+    }
+    state.cursor.consume(seq);
+    Some(outcome)
+}
+
+/// A task that ends with its handle: a dropped step must not go on.
+struct AbortOnDrop(tokio::task::JoinHandle<Result<Payload, Failure>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl fmt::Debug for RunHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunHost")
+            .field("run", &self.identity.run)
+            .field("workflow", &self.identity.workflow)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The checkpoint of an operation as it stands now.
+pub(crate) fn checkpoint_of(
+    seq: Seq,
+    slot: &crate::engine::replay::Slot,
+    status: CheckpointStatus,
+) -> Checkpoint {
+    let mut checkpoint = Checkpoint::new(seq, slot.kind, Arc::clone(&slot.name), slot.started_at);
+    checkpoint.status = status;
+    checkpoint.attempt = slot.attempt;
+    checkpoint.failure = slot.failure.as_deref().cloned();
+    checkpoint.wake_at = slot.wake_at;
+    checkpoint.site = Some(Arc::clone(&slot.site));
+    checkpoint.events.clone_from(&slot.events);
+    if slot.kind == CheckpointKind::Remote
+        && let Some(Ask::Remote(ask)) = &slot.ask
+    {
+        checkpoint.result = Some(ask.input.clone());
+    }
+    checkpoint
+}

@@ -1,0 +1,91 @@
+//! News from outside for a run in memory.
+
+use crate::engine::{journal::Ack, resident::Resident};
+use crate::id::Seq;
+use crate::model::InboxItem;
+use crate::protocol::StepResult;
+
+use super::{
+    host::RunHost,
+    state::{Leave, Phase},
+};
+
+impl RunHost {
+    fn leave(&self, leave: Leave) {
+        let mut state = self.state();
+        state.leave = state.leave.max(leave);
+        drop(state);
+        self.waker.tell();
+    }
+}
+
+impl Resident for RunHost {
+    fn acked(&self, result: Ack) {
+        self.written(&mut self.state(), result);
+        self.waker.tell();
+    }
+
+    fn timer_due(&self, seq: Seq) {
+        self.time_came(&mut self.state(), seq);
+        self.waker.tell();
+    }
+
+    fn deliver(&self, item: InboxItem, wakes: u64) -> bool {
+        let mut state = self.state();
+        if state.is_leaving() {
+            return false;
+        }
+        if wakes == state.wakes + 1 {
+            state.wakes = wakes;
+            self.take_item(&mut state, item);
+        } else if wakes > state.wakes {
+            // Something else arrived before it that was not handed over.
+            state.must_refresh = true;
+        }
+        drop(state);
+        self.waker.tell();
+        true
+    }
+
+    fn step_result(&self, result: &StepResult) -> bool {
+        let mut state = self.state();
+        if state.is_leaving() {
+            return false;
+        }
+        let outcome = result.outcome.clone();
+        let events = result.events.clone();
+        self.step_answered(&mut state, result.seq, result.attempt, outcome, events);
+        drop(state);
+        self.waker.tell();
+        true
+    }
+
+    fn refresh(&self, items: Vec<InboxItem>, wakes: u64) {
+        let mut state = self.state();
+        for item in items {
+            if item.id > state.inbox_seen {
+                self.take_item(&mut state, item);
+            }
+        }
+        state.wakes = state.wakes.max(wakes);
+        drop(state);
+        self.waker.tell();
+    }
+
+    fn evict(&self) {
+        self.leave(Leave::WhenWaiting);
+    }
+
+    fn hand_over(&self) {
+        self.leave(Leave::Soon);
+    }
+
+    fn lose(&self) {
+        self.state().phase = Phase::Over;
+        self.waker.tell();
+    }
+
+    fn nudge(&self) {
+        self.waker.tell();
+    }
+}

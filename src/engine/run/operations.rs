@@ -1,0 +1,407 @@
+//! How operations begin, end and are dropped.
+
+use std::{sync::Arc, task::Waker};
+
+use super::{
+    host::{RunHost, checkpoint_of},
+    state::State,
+};
+use crate::engine::replay::{Release, Slot, SlotState};
+use crate::id::Seq;
+use crate::model::{
+    Checkpoint, CheckpointKind, CheckpointStatus, Failure, InboxBody, InboxItem, StepEvent,
+};
+use crate::payload::Payload;
+use crate::protocol::StepTask;
+use crate::store::NewWaiter;
+use crate::workflow::{Ask, Host, Outcome, RemoteAsk, timed_out};
+
+/// An outcome that was handed to the workflow.
+pub(crate) struct Released {
+    pub(crate) waker: Option<Waker>,
+}
+
+impl RunHost {
+    /// Begins what was asked for and held back, as far as it may begin by now. Returns the wakers
+    /// of local steps that may begin.
+    pub(crate) fn start_held(&self, state: &mut State) -> Vec<Waker> {
+        if state.held.is_empty() || !state.cursor.is_live() || state.ending.is_some() {
+            return Vec::new();
+        }
+        let may_start = state.may_start(&self.core);
+        let mut wakers = Vec::new();
+        for seq in std::mem::take(&mut state.held) {
+            // One that was released meanwhile, from the history, has nothing left to begin.
+            let slot = state.cursor.slot(seq);
+            let Some(slot) = slot.filter(|slot| matches!(slot.state, SlotState::Held)) else {
+                continue;
+            };
+            if slot.recorded_status() == Some(CheckpointStatus::Retrying) {
+                self.resume_backoff(slot, seq);
+            } else if slot.ask.is_some() {
+                self.begin_wait(state, seq);
+            } else if may_start {
+                slot.state = SlotState::Due;
+                wakers.extend(slot.waker.clone());
+            } else {
+                state.held.push(seq);
+            }
+        }
+        wakers
+    }
+
+    /// A retry that was waited for before the run was claimed.
+    fn resume_backoff(&self, slot: &mut Slot, seq: Seq) {
+        slot.record = None;
+        slot.state = SlotState::Backoff;
+        if let Some(Ask::Remote(ask)) = &slot.ask {
+            slot.policy = ask.policy;
+        }
+        let at = slot.wake_at.unwrap_or_else(|| self.core.now());
+        slot.wake_at = Some(at);
+        self.core.timers.set(at, &self.identity.run, seq);
+    }
+
+    fn begin_wait(&self, state: &mut State, seq: Seq) {
+        let Some(slot) = state.cursor.slot(seq) else {
+            return;
+        };
+        let was_waiting = slot.record.take().is_some();
+        slot.state = SlotState::Waiting;
+        match slot.ask.take() {
+            Some(Ask::Timer { until }) => {
+                slot.wake_at = Some(slot.wake_at.unwrap_or(until));
+                self.wait_stored(state, seq, was_waiting);
+            }
+            Some(Ask::Signal { timeout }) => {
+                if !was_waiting {
+                    slot.wake_at = timeout.map(|length| self.core.now() + length);
+                    let token = Arc::clone(&slot.name);
+                    state.pending.waiters.push(NewWaiter::new(seq, token));
+                }
+                self.wait_stored(state, seq, was_waiting);
+            }
+            Some(Ask::Remote(ask)) => {
+                slot.policy = ask.policy;
+                slot.attempt = slot.attempt.max(1);
+                slot.wake_at = ask.policy.timeout.map(|length| self.core.now() + length);
+                let task = self.task(slot, seq, &ask);
+                slot.ask = Some(Ask::Remote(ask));
+                self.wait_stored(state, seq, was_waiting);
+                self.send(state, task, was_waiting);
+            }
+            None => {}
+        }
+        self.look_into_inbox(state, seq);
+    }
+
+    /// Writes down that the operation waits, unless that is stored, and sets its timer.
+    fn wait_stored(&self, state: &mut State, seq: Seq, was_waiting: bool) {
+        let flushes = state.flushes;
+        let Some(slot) = state.cursor.slot(seq) else {
+            return;
+        };
+        if let Some(at) = slot.wake_at {
+            self.core.timers.set(at, &self.identity.run, seq);
+        }
+        if !was_waiting {
+            slot.is_stored = true;
+            slot.put_in = Some(flushes);
+            let checkpoint = checkpoint_of(seq, slot, CheckpointStatus::Waiting);
+            state.pending.put(checkpoint, false);
+            state.pending.is_urgent = true;
+        }
+    }
+
+    fn task(&self, slot: &Slot, seq: Seq, ask: &RemoteAsk) -> StepTask {
+        StepTask {
+            run: self.identity.run.clone(),
+            seq,
+            attempt: slot.attempt,
+            name: Arc::clone(&slot.name),
+            input: ask.input.clone(),
+        }
+    }
+
+    /// Sends a step to the workers: at once if its checkpoint is durable, else with the commit
+    /// that makes it so. After a crash between the two the waiting checkpoint is found, and the
+    /// step is sent again by whoever recovers the run.
+    fn send(&self, state: &mut State, task: StepTask, is_durable: bool) {
+        if is_durable {
+            // The receiver lives as long as the engine.
+            drop(self.core.dispatch.send(task));
+        } else {
+            state.pending.dispatch.push(task);
+        }
+    }
+
+    /// The time of an operation has come.
+    pub(crate) fn time_came(&self, state: &mut State, seq: Seq) {
+        let now = self.core.now();
+        let Some(slot) = state.cursor.slot(seq) else {
+            return;
+        };
+        let Some(at) = slot.wake_at else {
+            return;
+        };
+        if at > now {
+            // The clock was set back since the timer fired.
+            return self.core.timers.set(at, &self.identity.run, seq);
+        }
+        match (&slot.state, slot.kind) {
+            (SlotState::Waiting, CheckpointKind::Sleep) => {
+                state.ready(seq, Outcome::Completed(Payload::null()));
+            }
+            (SlotState::Waiting, CheckpointKind::Signal) => state.ready(seq, Outcome::TimedOut),
+            (SlotState::Waiting, _) => {
+                let length = slot.policy.timeout.unwrap_or_default();
+                self.attempt_ended(state, seq, Err(timed_out(length)), Vec::new());
+            }
+            (SlotState::Backoff, CheckpointKind::Remote) => self.send_again(state, seq),
+            (SlotState::Backoff, _) => {
+                slot.wake_at = None;
+                slot.state = SlotState::Held;
+                state.held.push(seq);
+            }
+            _ => {}
+        }
+    }
+
+    fn send_again(&self, state: &mut State, seq: Seq) {
+        let now = self.core.now();
+        let Some(slot) = state.cursor.slot(seq) else {
+            return;
+        };
+        let Some(Ask::Remote(ask)) = slot.ask.take() else {
+            return;
+        };
+        slot.attempt += 1;
+        slot.state = SlotState::Waiting;
+        slot.wake_at = ask.policy.timeout.map(|length| now + length);
+        if let Some(at) = slot.wake_at {
+            self.core.timers.set(at, &self.identity.run, seq);
+        }
+        let task = self.task(slot, seq, &ask);
+        slot.ask = Some(Ask::Remote(ask));
+        let flushes = state.flushes;
+        if let Some(slot) = state.cursor.slot(seq) {
+            slot.put_in = Some(flushes);
+            let checkpoint = checkpoint_of(seq, slot, CheckpointStatus::Waiting);
+            state.pending.put(checkpoint, true);
+            state.pending.is_urgent = true;
+        }
+        self.send(state, task, false);
+    }
+
+    /// An attempt of a step has ended.
+    pub(crate) fn attempt_ended(
+        &self,
+        state: &mut State,
+        seq: Seq,
+        result: Result<Payload, Failure>,
+        events: Vec<StepEvent>,
+    ) {
+        let now = self.core.now();
+        let flushes = state.flushes;
+        let Some(slot) = state.cursor.slot(seq) else {
+            return;
+        };
+        slot.events.extend(events);
+        if let Some(at) = slot.wake_at.take() {
+            self.core.timers.clear(at, &self.identity.run, seq);
+        }
+        let failure = match result {
+            Ok(value) => return state.ready(seq, Outcome::Completed(value)),
+            Err(failure) => failure,
+        };
+        let next = slot.policy.retry.wait_after(slot.attempt, self.seed(seq));
+        let Some(wait) = next.filter(|_| failure.retryable) else {
+            return state.ready(seq, Outcome::Failed(Box::new(failure)));
+        };
+        let at = now + wait;
+        slot.failure = Some(Box::new(failure));
+        slot.state = SlotState::Backoff;
+        slot.wake_at = Some(at);
+        slot.is_stored = true;
+        let may_replace = slot.put_in == Some(flushes);
+        slot.put_in = Some(flushes);
+        let checkpoint = checkpoint_of(seq, slot, CheckpointStatus::Retrying);
+        state.pending.put(checkpoint, may_replace);
+        // The next attempt must not begin before this one is counted.
+        state.pending.gating += 1;
+        state.pending.is_urgent = true;
+        self.core.timers.set(at, &self.identity.run, seq);
+    }
+
+    /// Hands the next outcome to the workflow and writes it down, if there is one. Its operation is
+    /// to be woken, unless it is not being polled because it stands behind another one.
+    pub(crate) fn release(&self, state: &mut State) -> Option<Released> {
+        let Release { seq, new_ord } = state.cursor.release()?;
+        state.turn.begin(Some(seq));
+        let now = self.core.now();
+        let flushes = state.flushes;
+        let slot = state.cursor.slot(seq)?;
+        let waker = slot.waker.take();
+        let Some(ord) = new_ord else {
+            return Some(Released { waker });
+        };
+        if let Some(at) = slot.wake_at.take() {
+            self.core.timers.clear(at, &self.identity.run, seq);
+        }
+        let checkpoint = released_checkpoint(seq, slot, ord, now);
+        let may_replace = slot.put_in == Some(flushes);
+        if checkpoint.status == CheckpointStatus::TimedOut {
+            state.pending.withdraw(seq);
+        }
+        if checkpoint.status != CheckpointStatus::Completed {
+            state.cursor.note_failure(checkpoint.clone());
+        }
+        if let Some(slot) = state.cursor.slot(seq) {
+            state.pending.taken.extend(slot.inbox.take());
+        }
+        state.pending.put(checkpoint, may_replace);
+        state.pending.gating += 1;
+        state.pending.is_urgent = true;
+        Some(Released { waker })
+    }
+
+    /// The workflow dropped an operation whose outcome it had not seen.
+    pub(crate) fn operation_dropped(&self, state: &mut State, seq: Seq) {
+        let Some(closed) = state.cursor.close(seq) else {
+            return;
+        };
+        let slot = closed.slot;
+        if let Some(at) = slot.wake_at {
+            self.core.timers.clear(at, &self.identity.run, seq);
+        }
+        let is_signal = slot.kind == CheckpointKind::Signal;
+        if is_signal && slot.is_stored {
+            // Also sends a signal on that was delivered to it and is not taken.
+            state.pending.withdraw(seq);
+        } else if !is_signal {
+            state.pending.taken.extend(slot.inbox);
+        }
+        let unused = |item: &InboxItem| matches!(&item.body, InboxBody::StepResult { seq: of, .. } if *of == seq);
+        let taken = state
+            .inbox
+            .iter()
+            .filter(|item| unused(item))
+            .map(|item| item.id);
+        state.pending.taken.extend(taken);
+        state.inbox.retain(|item| !unused(item));
+        if closed.is_news {
+            let may_replace = slot.put_in == Some(state.flushes);
+            let mut checkpoint = checkpoint_of(seq, &slot, CheckpointStatus::Abandoned);
+            checkpoint.wake_at = None;
+            checkpoint.finished_at = Some(self.core.now());
+            state.pending.put(checkpoint, may_replace);
+        }
+    }
+
+    /// Takes an item that arrived, if an operation waits for it; keeps it for one to come.
+    pub(crate) fn take_item(&self, state: &mut State, item: InboxItem) {
+        state.inbox_seen = state.inbox_seen.max(item.id);
+        let seq = match &item.body {
+            InboxBody::Cancel => {
+                state.cancel = true;
+                state.pending.taken.push(item.id);
+                return;
+            }
+            InboxBody::Signal { seq, .. } | InboxBody::StepResult { seq, .. } => *seq,
+        };
+        if !state.cursor.is_gone(seq) {
+            state.inbox.push(item);
+            self.look_into_inbox(state, seq);
+        } else if matches!(item.body, InboxBody::StepResult { .. }) {
+            // Late: acknowledged and ignored. A signal whose wait is gone is sent on by the
+            // commit that closes the wait.
+            state.pending.taken.push(item.id);
+        }
+    }
+
+    /// Gives the operation at `seq` what lies in the inbox for it.
+    fn look_into_inbox(&self, state: &mut State, seq: Seq) {
+        let waits = |state: &mut State| {
+            let slot = state.cursor.slot(seq);
+            slot.is_some_and(|slot| matches!(slot.state, SlotState::Waiting))
+        };
+        while waits(state) {
+            let is_for = |item: &InboxItem| match &item.body {
+                InboxBody::Signal { seq: of, .. } | InboxBody::StepResult { seq: of, .. } => {
+                    *of == seq
+                }
+                InboxBody::Cancel => false,
+            };
+            let Some(place) = state.inbox.iter().position(is_for) else {
+                return;
+            };
+            let item = state.inbox.remove(place);
+            match item.body {
+                InboxBody::Signal { payload, .. } => {
+                    if let Some(slot) = state.cursor.slot(seq) {
+                        slot.inbox = Some(item.id);
+                    }
+                    state.ready(seq, Outcome::Completed(payload));
+                }
+                InboxBody::StepResult {
+                    attempt, outcome, ..
+                } => {
+                    state.pending.taken.push(item.id);
+                    self.step_answered(state, seq, attempt, outcome, Vec::new());
+                }
+                InboxBody::Cancel => {}
+            }
+        }
+    }
+
+    /// A worker answered an attempt. The first answer to the current attempt counts.
+    pub(crate) fn step_answered(
+        &self,
+        state: &mut State,
+        seq: Seq,
+        attempt: u32,
+        outcome: Result<Payload, Failure>,
+        events: Vec<StepEvent>,
+    ) {
+        let slot = state.cursor.slot(seq);
+        let is_current = slot.is_some_and(|slot| {
+            // A success of an earlier attempt is as good: the effect has happened.
+            matches!(slot.state, SlotState::Waiting | SlotState::Backoff)
+                && (slot.attempt == attempt || outcome.is_ok())
+        });
+        if is_current {
+            self.attempt_ended(state, seq, outcome, events);
+        }
+    }
+}
+
+/// The checkpoint of an operation whose outcome is being released.
+fn released_checkpoint(seq: Seq, slot: &Slot, ord: u32, now: crate::time::Timestamp) -> Checkpoint {
+    let mut checkpoint = checkpoint_of(seq, slot, CheckpointStatus::Completed);
+    checkpoint.ord = Some(ord);
+    checkpoint.wake_at = None;
+    checkpoint.finished_at = Some(now);
+    match &slot.state {
+        SlotState::Released {
+            outcome: Outcome::Completed(value),
+            ..
+        } => checkpoint.result = Some(value.clone()),
+        SlotState::Released {
+            outcome: Outcome::Failed(failure),
+            ..
+        } => {
+            checkpoint.status = CheckpointStatus::Failed;
+            checkpoint.failure = Some((**failure).clone());
+            checkpoint.result = None;
+        }
+        SlotState::Released {
+            outcome: Outcome::TimedOut,
+            ..
+        } => {
+            checkpoint.status = CheckpointStatus::TimedOut;
+            checkpoint.result = None;
+        }
+        _ => {}
+    }
+    checkpoint
+}

@@ -1,0 +1,63 @@
+//! What a run has to write with its next commit.
+
+use std::sync::Arc;
+
+use crate::id::Seq;
+use crate::model::Checkpoint;
+use crate::payload::Payload;
+use crate::protocol::StepTask;
+use crate::store::NewWaiter;
+
+/// What a run has to write with its next commit.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) checkpoints: Vec<Checkpoint>,
+    pub(crate) waiters: Vec<NewWaiter>,
+    pub(crate) withdrawn: Vec<Seq>,
+    pub(crate) taken: Vec<i64>,
+    /// Boxed, because few runs have any.
+    pub(crate) labels: Option<Box<Labels>>,
+    /// Steps to be sent once this is durable. If the process dies before they are sent, the
+    /// waiting checkpoint tells whoever recovers the run to send them.
+    pub(crate) dispatch: Vec<StepTask>,
+    /// What nothing may start before: releases and failed attempts.
+    pub(crate) gating: u32,
+    /// Whether it should be written now. Captures and abandoned operations wait for company.
+    pub(crate) is_urgent: bool,
+}
+
+/// What a run tells the outside of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Labels {
+    pub(crate) published: Vec<(Arc<str>, Payload)>,
+    pub(crate) tags: Vec<Arc<str>>,
+}
+
+impl Pending {
+    pub(crate) fn labels(&mut self) -> &mut Labels {
+        self.labels.get_or_insert_default()
+    }
+
+    /// Puts a checkpoint, in place of an unwritten one of the same operation.
+    pub(crate) fn put(&mut self, checkpoint: Checkpoint, may_replace: bool) {
+        if may_replace {
+            let mut unwritten = self.checkpoints.iter_mut().rev();
+            if let Some(there) = unwritten.find(|there| there.seq == checkpoint.seq) {
+                *there = checkpoint;
+                return;
+            }
+        }
+        self.checkpoints.push(checkpoint);
+    }
+
+    /// Closes a wait for a signal.
+    pub(crate) fn withdraw(&mut self, seq: Seq) {
+        let unwritten = self.waiters.iter().position(|waiter| waiter.seq == seq);
+        match unwritten {
+            Some(place) => {
+                self.waiters.remove(place);
+            }
+            None => self.withdrawn.push(seq),
+        }
+    }
+}

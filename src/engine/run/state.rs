@@ -1,0 +1,221 @@
+//! What a run in memory knows, and what its driver does next.
+
+use super::{pending::Pending, turn::Turn};
+use crate::engine::{
+    core::Core,
+    replay::{Cursor, SlotState},
+    settled::Settlement,
+};
+use crate::id::{FencingToken, RunId, Seq};
+use crate::model::{CheckpointStatus, Failure, InboxItem, RunStatus, WorkflowKey};
+use crate::payload::Payload;
+use crate::protocol::StepTask;
+use crate::store::RunRecord;
+use crate::time::Timestamp;
+use crate::workflow::Outcome;
+
+/// How a run leaves memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The workflow has returned, or the run was cancelled or set aside.
+    Settled(Settlement),
+    /// It panicked; it is tried again later.
+    Retry { failure: Failure, at: Timestamp },
+    /// It only waits, and is let go.
+    Evicted,
+}
+
+impl Ending {
+    /// The answer to a request to cancel.
+    pub(crate) fn cancelled() -> Self {
+        let failure = Failure::fatal("cancelled", "the run was cancelled");
+        Self::Settled(Settlement::new(RunStatus::Cancelled, None, Some(failure)))
+    }
+
+    /// Whether the workflow's code has panicked.
+    pub(crate) const fn is_panic(&self) -> bool {
+        match self {
+            Self::Retry { .. } => true,
+            Self::Settled(settlement) => matches!(settlement.status, RunStatus::Dead),
+            Self::Evicted => false,
+        }
+    }
+
+    /// Whether nothing happens to the run any more after it.
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self, Self::Settled(settlement) if settlement.status.is_terminal())
+    }
+}
+
+/// A commit on its way.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    /// What nothing may start before it is durable.
+    pub(crate) gating: u32,
+    pub(crate) dispatch: Vec<StepTask>,
+    /// Whether the run leaves memory with it.
+    pub(crate) ending: Option<Box<Ending>>,
+}
+
+/// Everything of a run in memory that changes. Behind the host's lock, which is never held while
+/// the workflow is polled.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) cursor: Cursor,
+    pub(crate) turn: Turn,
+    pub(crate) pending: Pending,
+    pub(crate) in_flight: Option<InFlight>,
+    /// Waits and steps that were asked for and could not begin yet.
+    pub(crate) held: Vec<Seq>,
+    /// Items of the inbox that no operation has taken yet.
+    pub(crate) inbox: Vec<InboxItem>,
+    /// The largest inbox id that was seen here.
+    pub(crate) inbox_seen: i64,
+    /// The run's wake counter, as far as the inbox was read.
+    pub(crate) wakes: u64,
+    /// The inbox holds news that were not handed over directly.
+    pub(crate) must_refresh: bool,
+    pub(crate) rev: u64,
+    pub(crate) recoveries: u32,
+    pub(crate) status: RunStatus,
+    /// Someone has asked to cancel the run.
+    pub(crate) cancel: bool,
+    /// How the run is about to end; written with the next commit.
+    pub(crate) ending: Option<Box<Ending>>,
+    /// Leave memory when only waiting, or as soon as nothing runs.
+    pub(crate) leave: Leave,
+    pub(crate) phase: Phase,
+    pub(crate) parked_since: Option<Timestamp>,
+    /// How often something was flushed; tells unwritten checkpoints from written ones.
+    pub(crate) flushes: u32,
+}
+
+/// How far a run has come on its way out of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// The workflow may be polled.
+    Alive,
+    /// The workflow's future is gone; operations that went with it mean nothing.
+    Closing,
+    /// The run belongs to another instance, or its end is written: the task ends.
+    Over,
+}
+
+/// Whether a run should leave memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Leave {
+    No,
+    /// When it only waits.
+    WhenWaiting,
+    /// As soon as no body runs, even if one could begin.
+    Soon,
+}
+
+/// What a run in memory is, as far as it never changes.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) run: RunId,
+    pub(crate) workflow: WorkflowKey,
+    pub(crate) token: FencingToken,
+    pub(crate) attempt: u32,
+    pub(crate) seed: u64,
+}
+
+impl State {
+    pub(crate) fn new(record: RunRecord) -> Self {
+        let RunRecord {
+            run,
+            history,
+            inbox,
+        } = record;
+        let cancel = run.status == RunStatus::Cancelling;
+        Self {
+            cursor: Cursor::new(history),
+            turn: Turn::default(),
+            pending: Pending::default(),
+            in_flight: None,
+            held: Vec::new(),
+            inbox_seen: inbox.iter().map(|item| item.id).max().unwrap_or(0),
+            inbox,
+            wakes: run.wakes,
+            must_refresh: false,
+            rev: run.rev,
+            recoveries: run.recoveries,
+            status: run.status,
+            cancel,
+            ending: None,
+            leave: Leave::No,
+            phase: Phase::Alive,
+            parked_since: None,
+            flushes: 0,
+        }
+    }
+
+    /// Whether effects may start: the history is used up, nothing is wrong, and all that the
+    /// workflow has seen is durable (rule R2).
+    pub(crate) fn may_start(&self, core: &Core) -> bool {
+        self.cursor.is_live()
+            && !self.cursor.has_fault()
+            && self.undurable() == 0
+            && self.ending.is_none()
+            && self.leave < Leave::Soon
+            && core.lease.is_good()
+    }
+
+    /// Changes that are not durable yet and that nothing may start before.
+    fn undurable(&self) -> u32 {
+        self.pending.gating + self.in_flight.as_ref().map_or(0, |flight| flight.gating)
+    }
+
+    /// Marks the operation at `seq` as ended.
+    pub(crate) fn ready(&mut self, seq: Seq, outcome: Outcome) {
+        if let Some(slot) = self.cursor.slot(seq) {
+            slot.state = SlotState::Ready(outcome);
+            self.cursor.push_ready(seq);
+        }
+    }
+
+    /// Whether the run only waits for what the store knows of.
+    pub(crate) fn only_waits(&self) -> bool {
+        self.cursor.is_live()
+            && self.held.is_empty()
+            && self.cursor.slots().all(|(_, slot)| slot.is_stored_wait())
+    }
+
+    /// When time alone moves the run on.
+    pub(crate) fn wake_at(&self) -> Timestamp {
+        let waits = self.cursor.slots().filter_map(|(_, slot)| slot.wake_at);
+        waits.min().unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether the run is on its way out of memory and looks at no more news.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.phase == Phase::Over
+            || self
+                .in_flight
+                .as_ref()
+                .is_some_and(|flight| flight.ending.is_some())
+    }
+
+    /// Whether a step body is under way.
+    pub(crate) fn has_running(&self) -> bool {
+        let mut slots = self.cursor.slots();
+        slots.any(|(_, slot)| slot.is_running())
+    }
+
+    /// The workflow has failed: what it failed of is tried again by a requeue.
+    pub(crate) fn mark_fatal(&mut self) {
+        for mut checkpoint in self.cursor.take_last_failures() {
+            checkpoint.status = CheckpointStatus::Fatal;
+            self.pending.put(checkpoint, true);
+        }
+    }
+
+    /// The settlement of a run that ends with `result`.
+    pub(crate) fn settlement(result: Result<Payload, Failure>) -> Settlement {
+        match result {
+            Ok(output) => Settlement::new(RunStatus::Completed, Some(output), None),
+            Err(failure) => Settlement::new(RunStatus::Failed, None, Some(failure)),
+        }
+    }
+}
