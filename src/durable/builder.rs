@@ -1,0 +1,201 @@
+//! Putting an engine together.
+
+use std::{sync::Arc, time::Duration};
+
+use super::handle::Durable;
+use crate::engine::{Engine, EngineConfig, EngineParts};
+use crate::payload::Codec;
+use crate::registry::{Registration, RegistryBuilder, RegistryError};
+use crate::store::{CodecStore, Store, StoreError};
+use crate::transport::{InProcess, Transport};
+use crate::worker::Worker;
+use crate::workflow::States;
+
+/// Why a [`Durable`] cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The definitions do not fit together.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The store cannot be used.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// No store was given.
+    #[error("no store was given; add `.store(SqlStore::connect(\"sqlite://app.db\").await?)`")]
+    NoStore,
+    /// Two settings contradict each other.
+    #[error("{reason}")]
+    Config {
+        /// What contradicts what, and what to change.
+        reason: &'static str,
+    },
+}
+
+/// Puts a [`Durable`] together; made by [`Durable::builder`].
+#[derive(Debug, Default)]
+#[must_use = "nothing runs until `build` is awaited"]
+pub struct DurableBuilder {
+    store: Option<Arc<dyn Store>>,
+    codec: Option<Arc<dyn Codec>>,
+    transport: Option<Arc<dyn Transport>>,
+    states: States,
+    registry: RegistryBuilder,
+    config: EngineConfig,
+    drain_within: Option<Duration>,
+}
+
+impl DurableBuilder {
+    /// Where runs are kept. Required.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Changes payloads on their way to and from the store. Default: none, plain JSON.
+    pub fn codec(mut self, codec: impl Codec) -> Self {
+        self.codec = Some(Arc::new(codec));
+        self
+    }
+
+    /// How steps reach workers. Default: [`InProcess`], this process is its own worker.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// A value that `State<T>` in steps and workflows receives; one per type.
+    pub fn provide<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states = self.states.with(value);
+        self
+    }
+
+    /// Adds a workflow or step by hand, in place of a linked one of the same name and version.
+    ///
+    /// Not needed for what `#[workflow]` and `#[step]` collect, unless the linker drops a crate
+    /// that nothing refers to.
+    pub fn register(mut self, definition: impl Into<Registration>) -> Self {
+        self.registry.register(definition.into());
+        self
+    }
+
+    /// Uses only what was registered by hand. Default: also what was collected at link time.
+    pub fn only_registered(mut self) -> Self {
+        self.registry.only_explicit();
+        self
+    }
+
+    /// Whether this instance executes runs. Default: yes.
+    ///
+    /// One that does not still starts, signals, reads and cancels runs; another one executes
+    /// them.
+    pub const fn drive(mut self, drive: bool) -> Self {
+        self.config.drive = drive;
+        self
+    }
+
+    /// How long the others wait for a sign of life of this instance where its liveness lock cannot
+    /// tell them. Default 15 s; see [`EngineConfig::lease_ttl`].
+    pub const fn lease_ttl(mut self, ttl: Duration) -> Self {
+        self.config.lease_ttl = ttl;
+        self
+    }
+
+    /// Recoveries without progress before a run is given up as `dead`. Default 10; see
+    /// [`EngineConfig::max_recovery_attempts`].
+    pub const fn max_recovery_attempts(mut self, attempts: u32) -> Self {
+        self.config.max_recovery_attempts = attempts;
+        self
+    }
+
+    /// Runs held in memory at the most. Default 20,000; see [`EngineConfig::max_resident_runs`].
+    pub const fn max_resident_runs(mut self, runs: usize) -> Self {
+        self.config.max_resident_runs = runs;
+        self
+    }
+
+    /// How long a waiting run stays in memory. Default 10 minutes; see
+    /// [`EngineConfig::evict_after`].
+    pub const fn evict_after(mut self, idle: Duration) -> Self {
+        self.config.evict_after = idle;
+        self
+    }
+
+    /// Lets runs leave memory at each wait, so that tests exercise replay. Default: no.
+    pub const fn evict_at_every_wait(mut self, evict: bool) -> Self {
+        self.config.evict_at_every_wait = evict;
+        self
+    }
+
+    /// How long `shutdown` waits for steps under way. Default 10 s, the time that container
+    /// platforms commonly give before they kill.
+    pub const fn drain_within(mut self, within: Duration) -> Self {
+        self.drain_within = Some(within);
+        self
+    }
+
+    /// Every setting of the engine at once.
+    pub fn config(mut self, config: EngineConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Checks everything and starts the engine.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]: a name is taken twice, a `State<T>` was not provided, two settings
+    /// contradict each other, or the store cannot be reached.
+    pub async fn build(self) -> Result<Durable, BuildError> {
+        check(&self.config)?;
+        let store = self.store.ok_or(BuildError::NoStore)?;
+        let store = match self.codec {
+            Some(codec) => Arc::new(CodecStore::new(store, codec)),
+            None => store,
+        };
+        let registry = self.registry.build(&self.states)?;
+        let transport = self
+            .transport
+            .unwrap_or_else(|| Arc::new(InProcess::default()));
+        let clock = store.clock();
+        let worker = Worker::new(
+            &registry,
+            self.states.clone(),
+            clock,
+            Arc::clone(&transport),
+        );
+        let mut parts = EngineParts::new(store, registry, transport);
+        parts.config = self.config;
+        parts.states = self.states;
+        let drives = parts.config.drive;
+        let engine = Engine::start(parts).await?;
+        if drives {
+            let tasks = engine.tasks().clone();
+            let run = worker.run(tasks.clone(), engine.stopping().clone());
+            tasks.spawn(async move {
+                if let Err(error) = run.await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "worker stopped");
+                }
+            });
+        }
+        // What container platforms commonly give before they kill.
+        const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+        Ok(Durable::new(
+            engine,
+            self.drain_within.unwrap_or(DRAIN_WITHIN),
+        ))
+    }
+}
+
+fn check(config: &EngineConfig) -> Result<(), BuildError> {
+    let reason = if config.lease_ttl < Duration::from_secs(1) {
+        "`lease_ttl` is shorter than a second, too short to be renewed three times; raise it"
+    } else if config.max_resident_runs == 0 {
+        "`max_resident_runs` is 0, so nothing could run; use `drive(false)` for that"
+    } else if config.journal_batch == 0 {
+        "`journal_batch` is 0, so nothing could be written; raise it"
+    } else {
+        return Ok(());
+    };
+    Err(BuildError::Config { reason })
+}

@@ -1,0 +1,367 @@
+//! The shapes of answers. Points in time are milliseconds since 1970.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::value::{Allowance, JsonValue};
+use crate::control::{Explanation, Waiting};
+use crate::id::RunId;
+use crate::model::{
+    Checkpoint, CheckpointKind, CheckpointStatus, Failure, Run, RunPage, StepEvent, StepEventKind,
+};
+use crate::time::Timestamp;
+
+/// A run in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RunSummary {
+    /// Its id.
+    id: String,
+    /// The workflow's name.
+    workflow: String,
+    /// The workflow's version.
+    version: u32,
+    /// Where it stands: `pending`, `running`, `suspended`, `blocked`, `cancelling`, `completed`,
+    /// `failed`, `cancelled`, `dead` or `compensation_failed`.
+    status: &'static str,
+    /// Whether nothing happens to it any more unless someone retries it.
+    is_terminal: bool,
+    /// Labels to find it by.
+    tags: Vec<String>,
+    /// Why it failed, is blocked or is dead.
+    error: Option<FailureView>,
+    /// The instance that holds it.
+    owner: Option<String>,
+    /// When it is due; absent if only an event wakes it, or nothing does.
+    wake_at: Option<i64>,
+    /// Recoveries since it last got on.
+    recoveries: u32,
+    /// Grows with each of its commits.
+    rev: u64,
+    /// When it was started.
+    created_at: i64,
+    /// When it last changed.
+    updated_at: i64,
+    /// When it ended.
+    finished_at: Option<i64>,
+}
+
+impl RunSummary {
+    pub(super) fn new(run: &Run, allowance: &mut Allowance) -> Self {
+        let wakes = !run.status.is_terminal() && run.wake_at != Timestamp::MAX;
+        Self {
+            id: run.id.to_string(),
+            workflow: run.workflow.name.to_string(),
+            version: run.workflow.version,
+            status: run.status.as_str(),
+            is_terminal: run.status.is_terminal(),
+            tags: run.tags.iter().map(ToString::to_string).collect(),
+            error: run
+                .failure
+                .as_ref()
+                .map(|it| FailureView::new(it, allowance)),
+            owner: run.owner.as_ref().map(ToString::to_string),
+            wake_at: wakes.then(|| run.wake_at.as_millis()),
+            recoveries: run.recoveries,
+            rev: run.rev,
+            created_at: run.created_at.as_millis(),
+            updated_at: run.updated_at.as_millis(),
+            finished_at: run.finished_at.map(Timestamp::as_millis),
+        }
+    }
+}
+
+/// A page of runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RunList {
+    /// The runs, newest first.
+    runs: Vec<RunSummary>,
+    /// What to pass as `after` for the next page; absent at the end.
+    next: Option<String>,
+}
+
+impl From<RunPage> for RunList {
+    fn from(page: RunPage) -> Self {
+        let mut allowance = Allowance::default();
+        let runs = page.runs.iter();
+        Self {
+            runs: runs
+                .map(|run| RunSummary::new(run, &mut allowance))
+                .collect(),
+            next: page.next,
+        }
+    }
+}
+
+/// A run with what went in and what came out.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RunView {
+    #[serde(flatten)]
+    summary: RunSummary,
+    /// The workflow's argument.
+    input: JsonValue,
+    /// The workflow's result, once completed.
+    output: Option<JsonValue>,
+}
+
+impl RunView {
+    pub(super) fn new(run: &Run, allowance: &mut Allowance) -> Self {
+        Self {
+            summary: RunSummary::new(run, allowance),
+            input: allowance.show(&run.input),
+            output: run.output.as_ref().map(|it| allowance.show(it)),
+        }
+    }
+}
+
+/// A run with its timeline.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RunDetail {
+    /// The run.
+    pub(super) run: RunView,
+    /// Its operations, in the order in which the code asked for them.
+    pub(super) timeline: Vec<CheckpointView>,
+    /// The position from which to go on (`from_seq`) where the timeline was cut; absent at the end.
+    pub(super) timeline_next: Option<u32>,
+    /// What it waits for.
+    pub(super) waiting_for: Vec<WaitingView>,
+}
+
+/// One operation of a run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CheckpointView {
+    /// Its position in program order, from 0.
+    seq: u32,
+    /// Its place in the order in which results were handed to the workflow.
+    ord: Option<u32>,
+    /// Which operation it is, such as `step`, `remote`, `sleep` or `signal`.
+    kind: &'static str,
+    /// The step's name, the signal's token, or empty.
+    name: String,
+    /// How far it has come: `waiting`, `retrying`, `completed`, `failed`, `timed_out` or
+    /// `abandoned`.
+    status: &'static str,
+    /// Attempts begun so far.
+    attempt: u32,
+    /// The argument of a step that is at a worker.
+    input: Option<JsonValue>,
+    /// Its result, once completed.
+    result: Option<JsonValue>,
+    /// Why it failed, or why its last attempt did.
+    error: Option<FailureView>,
+    /// When time alone moves it on.
+    wake_at: Option<i64>,
+    /// Where the code asked for it and in which build.
+    site: Option<String>,
+    /// What its body reported.
+    events: Vec<StepEventView>,
+    /// When it was asked for.
+    started_at: i64,
+    /// When its outcome was handed to the workflow.
+    finished_at: Option<i64>,
+    /// The run's revision at its last change.
+    rev: u64,
+}
+
+impl CheckpointView {
+    pub(super) fn new(checkpoint: &Checkpoint, allowance: &mut Allowance) -> Self {
+        let payload = checkpoint.result.as_ref().map(|it| allowance.show(it));
+        // Until a worker has answered, the checkpoint keeps what to ask it.
+        let is_asked = checkpoint.kind == CheckpointKind::Remote
+            && checkpoint.status != CheckpointStatus::Completed;
+        let (input, result) = if is_asked {
+            (payload, None)
+        } else {
+            (None, payload)
+        };
+        let error = checkpoint.failure.as_ref();
+        Self {
+            seq: checkpoint.seq.0,
+            ord: checkpoint.ord,
+            kind: checkpoint.kind.as_str(),
+            name: checkpoint.name.to_string(),
+            status: checkpoint.status.as_str(),
+            attempt: checkpoint.attempt,
+            input,
+            result,
+            error: error.map(|it| FailureView::new(it, allowance)),
+            wake_at: checkpoint.wake_at.map(Timestamp::as_millis),
+            site: checkpoint.site.as_deref().map(str::to_owned),
+            events: checkpoint.events.iter().map(StepEventView::from).collect(),
+            started_at: checkpoint.started_at.as_millis(),
+            finished_at: checkpoint.finished_at.map(Timestamp::as_millis),
+            rev: checkpoint.rev,
+        }
+    }
+}
+
+/// Why something failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FailureView {
+    /// One sentence for people.
+    message: String,
+    /// A stable word for programs.
+    code: Option<String>,
+    /// Whether trying again could help.
+    retryable: bool,
+    /// A domain error, when the author attached one.
+    details: Option<JsonValue>,
+    /// What lies behind it.
+    #[schema(no_recursion)]
+    cause: Option<Box<Self>>,
+}
+
+impl FailureView {
+    fn new(failure: &Failure, allowance: &mut Allowance) -> Self {
+        let details = failure.details.as_ref();
+        let cause = failure.cause.as_deref();
+        Self {
+            message: failure.message.clone(),
+            code: failure.code.clone(),
+            retryable: failure.retryable,
+            details: details.map(|it| allowance.show_value(it)),
+            cause: cause.map(|it| Box::new(Self::new(it, allowance))),
+        }
+    }
+}
+
+/// What the body of a step reported.
+#[derive(Debug, Serialize, ToSchema)]
+struct StepEventView {
+    /// When.
+    at: i64,
+    /// The attempt that reported it.
+    attempt: u32,
+    #[serde(flatten)]
+    kind: StepEventKindView,
+}
+
+/// A line of a step's log, or how a part of it stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum StepEventKindView {
+    /// A line of its log.
+    Log {
+        /// `debug`, `info`, `warn` or `error`.
+        level: &'static str,
+        /// The line.
+        message: String,
+    },
+    /// A part of it.
+    Sub {
+        /// The part's name.
+        name: String,
+        /// How it stands.
+        status: String,
+    },
+}
+
+impl From<&StepEvent> for StepEventView {
+    fn from(event: &StepEvent) -> Self {
+        let kind = match &event.kind {
+            StepEventKind::Log { level, message } => StepEventKindView::Log {
+                level: level.as_str(),
+                message: message.clone(),
+            },
+            StepEventKind::Sub { name, status } => StepEventKindView::Sub {
+                name: name.clone(),
+                status: status.clone(),
+            },
+        };
+        Self {
+            at: event.at.as_millis(),
+            attempt: event.attempt,
+            kind,
+        }
+    }
+}
+
+/// An operation that a run waits for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WaitingView {
+    /// Its position.
+    seq: u32,
+    /// Which operation it is.
+    kind: &'static str,
+    /// The signal's token or the step's name.
+    name: String,
+    /// Since when.
+    since: i64,
+    /// When time alone moves it on.
+    until: Option<i64>,
+    /// Attempts begun, for a step.
+    attempt: u32,
+}
+
+impl From<Waiting> for WaitingView {
+    fn from(waiting: Waiting) -> Self {
+        Self {
+            seq: waiting.seq.0,
+            kind: waiting.kind.as_str(),
+            name: waiting.name,
+            since: waiting.since.as_millis(),
+            until: waiting.until.map(Timestamp::as_millis),
+            attempt: waiting.attempt,
+        }
+    }
+}
+
+/// Why a run stands where it stands, and what will wake it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ExplanationView {
+    /// The run.
+    run_id: String,
+    /// Where it stands.
+    status: &'static str,
+    /// One sentence.
+    reason: String,
+    /// What moves it on; empty if nothing does by itself.
+    wakes: String,
+    /// Each operation that it waits for.
+    waiting_for: Vec<WaitingView>,
+}
+
+impl From<Explanation> for ExplanationView {
+    fn from(explanation: Explanation) -> Self {
+        Self {
+            run_id: explanation.run_id.to_string(),
+            status: explanation.status.as_str(),
+            reason: explanation.reason,
+            wakes: explanation.wakes,
+            waiting_for: explanation
+                .waiting_for
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+        }
+    }
+}
+
+/// A value that a run has published.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PublishedValue {
+    /// The run.
+    pub(super) run_id: String,
+    /// The key.
+    pub(super) key: String,
+    /// The latest value.
+    pub(super) value: JsonValue,
+}
+
+/// What became of a request to change a run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ActionTaken {
+    /// The run.
+    run_id: String,
+    /// `requeued`: it is due again; `cancelled`: it has ended; `requested`: its owner was told
+    /// and ends it.
+    outcome: &'static str,
+}
+
+impl ActionTaken {
+    pub(super) fn new(run: &RunId, outcome: &'static str) -> Self {
+        Self {
+            run_id: run.to_string(),
+            outcome,
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! One run as it gets on, by server-sent events.
+//!
+//! The stream keeps nothing: an event's id is the run's revision, and what comes after a revision
+//! is read from the store. So a client may go on at any instance, whichever executes the run.
+
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
+
+use axum::{
+    http::{HeaderMap, HeaderName},
+    response::{
+        IntoResponse,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::{Stream, stream};
+use serde_json::json;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::Instant,
+};
+
+use super::{
+    dto::{CheckpointView, RunView},
+    params::{ApiPath, ApiQuery, StreamParams},
+    value::Allowance,
+};
+use crate::control::Progress;
+use crate::durable::Durable;
+use crate::event::EngineEvent;
+use crate::http::failure::unknown_run;
+use crate::http::problem::Problem;
+use crate::id::RunId;
+use crate::model::{Checkpoint, Run, RunStatus};
+use crate::store::StoreError;
+use crate::time::Timestamp;
+
+/// How long nothing may be sent: shorter than the idle timeouts of proxies, commonly 30 s or 60 s.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// The longest wait between two looks at the store: runs that execute elsewhere are seen after
+/// this.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The shortest: a run that commits thousands of times a second is not read as often.
+const REST: Duration = Duration::from_millis(25);
+
+/// When a client shall come back after this instance has stopped.
+const COME_BACK: Duration = Duration::from_millis(500);
+
+/// Streams a run as it gets on.
+///
+/// `checkpoint` events carry operations that changed, `run` events where the run stands; the first
+/// `run` event comes at once. The `id` of an event is the run's revision: a client that sends it as
+/// `Last-Event-ID` gets what changed since. `end` follows once the run has ended; close the stream
+/// then. `bye` says that this instance stops; come back. Comments are heartbeats.
+#[utoipa::path(
+    get,
+    path = "/runs/{id}/stream",
+    tag = "runs",
+    params(
+        ("id" = String, Path, description = "The run's id."),
+        StreamParams,
+        ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that was seen."),
+    ),
+    responses(
+        (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
+        (status = 400, description = "The position is no id of this stream.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such run.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "This cannot be a run's id.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store does not answer.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn stream(
+    durable: Durable,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(params): ApiQuery<StreamParams>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    let id = RunId::parse(id)?;
+    let after = params.position(&headers)?;
+    let feed = Feed::open(durable, id, after).await?;
+    let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
+    let events = Sse::new(feed.into_events()).keep_alive(heartbeat);
+    // nginx would collect events before it passes them on.
+    let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
+    Ok((unbuffered, events))
+}
+
+/// A client's place in a run.
+struct Feed {
+    durable: Durable,
+    id: RunId,
+    news: Receiver<EngineEvent>,
+    /// The revision up to which everything was taken from the store.
+    after: u64,
+    /// How the run stood when it was last told.
+    told: Option<Stand>,
+    /// Read and not sent yet. Invariant: none is beyond revision `after`.
+    changed: VecDeque<Checkpoint>,
+    /// To be sent after `changed`.
+    run: Option<Run>,
+    looked_at: Instant,
+    state: FeedState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FeedState {
+    Open,
+    /// The run has ended: say so and close.
+    Ended(RunStatus),
+    /// The run is gone.
+    Gone,
+    Closed,
+}
+
+/// What tells two states of a run apart. Requests from outside change it without a new revision.
+type Stand = (u64, RunStatus, Timestamp);
+
+const fn stand(run: &Run) -> Stand {
+    (run.rev, run.status, run.updated_at)
+}
+
+impl Feed {
+    async fn open(durable: Durable, id: RunId, after: u64) -> Result<Self, Problem> {
+        // Listening begins before the first look, so that a change after it is noticed.
+        let news = durable.subscribe();
+        let mut feed = Self {
+            durable,
+            id,
+            news,
+            after,
+            told: None,
+            changed: VecDeque::new(),
+            run: None,
+            looked_at: Instant::now(),
+            state: FeedState::Open,
+        };
+        feed.look().await?;
+        if feed.state == FeedState::Gone {
+            return Err(unknown_run(feed.id.as_str()));
+        }
+        Ok(feed)
+    }
+
+    fn into_events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, |mut feed| async move {
+            let event = feed.next().await?;
+            Some((Ok(event), feed))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.take() {
+                return Some(event);
+            }
+            match self.state {
+                FeedState::Open => {}
+                FeedState::Ended(status) => return Some(self.close(Some(status))),
+                FeedState::Gone => return Some(self.close(None)),
+                FeedState::Closed => return None,
+            }
+            let stopping = self.durable.engine().stopping().clone();
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => {
+                    self.state = FeedState::Closed;
+                    let bye = Event::default().event("bye").retry(COME_BACK);
+                    return Some(bye.data(json!({"reason": "stopping"}).to_string()));
+                }
+                () = self.wait() => {}
+            }
+            if let Err(error) = self.look().await {
+                // The next look comes soon; meanwhile heartbeats keep the client.
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(run_id = %self.id, error, "run could not be read for a stream");
+            }
+        }
+    }
+
+    /// The next event of what was read.
+    fn take(&mut self) -> Option<Event> {
+        let mut allowance = Allowance::default();
+        if let Some(checkpoint) = self.changed.pop_front() {
+            let view = CheckpointView::new(&checkpoint, &mut allowance);
+            let event = event("checkpoint", &view);
+            // A revision is an event's id once all of it was sent.
+            let is_last = self
+                .changed
+                .front()
+                .is_none_or(|next| next.rev > checkpoint.rev);
+            return Some(if is_last {
+                event.id(checkpoint.rev.to_string())
+            } else {
+                event
+            });
+        }
+        let run = self.run.take()?;
+        let view = RunView::new(&run, &mut allowance);
+        Some(event("run", &view).id(run.rev.to_string()))
+    }
+
+    /// Says that nothing more comes.
+    fn close(&mut self, status: Option<RunStatus>) -> Event {
+        self.state = FeedState::Closed;
+        let data = json!({"status": status.map(RunStatus::as_str)});
+        Event::default().event("end").data(data.to_string())
+    }
+
+    /// Returns when there may be news.
+    async fn wait(&mut self) {
+        let rest_until = self.looked_at + REST;
+        let poll_at = self.looked_at + POLL;
+        tokio::select! {
+            () = told_of(&mut self.news, &self.id) => tokio::time::sleep_until(rest_until).await,
+            () = tokio::time::sleep_until(poll_at) => {}
+        }
+    }
+
+    /// Reads what changed since the last look.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        self.looked_at = Instant::now();
+        let control = self.durable.control();
+        let mut progress = control.progress(&self.id, self.after).await?;
+        // A position beyond the run's is one of a run that had this id before.
+        if progress.as_ref().is_some_and(|it| it.run.rev < self.after) {
+            progress = control.progress(&self.id, 0).await?;
+        }
+        let Some(Progress { run, changed }) = progress else {
+            self.state = FeedState::Gone;
+            return Ok(());
+        };
+        self.after = run.rev;
+        self.changed.extend(changed);
+        if run.status.is_terminal() {
+            self.state = FeedState::Ended(run.status);
+        }
+        if self.told != Some(stand(&run)) {
+            self.told = Some(stand(&run));
+            self.run = Some(run);
+        }
+        Ok(())
+    }
+}
+
+/// Returns once something was told about the run, or may have been missed.
+async fn told_of(news: &mut Receiver<EngineEvent>, run: &RunId) {
+    loop {
+        match news.recv().await {
+            Ok(event) if event.run() == run => return,
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return,
+            // The engine is gone; the poll and the stop token go on.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// An event with data.
+fn event<T: serde::Serialize>(name: &str, data: &T) -> Event {
+    // The shapes of answers always have a JSON form.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    Event::default().event(name).data(data)
+}

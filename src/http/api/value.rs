@@ -1,0 +1,122 @@
+//! Payloads in answers: raw JSON up to a limit.
+
+use serde::{Serialize, Serializer};
+use serde_json::{json, value::RawValue};
+use utoipa::{PartialSchema, ToSchema, openapi};
+
+use crate::payload::Payload;
+
+/// The largest payload that is shown. A screen shows less, and a page of history stays an answer
+/// that a browser can hold.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// The most bytes of payloads in one answer, for the same reason.
+const MAX_BYTES_IN_ALL: usize = 4 * 1024 * 1024;
+
+/// How many bytes of payloads an answer may still show.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    left: usize,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self {
+            left: MAX_BYTES_IN_ALL,
+        }
+    }
+}
+
+impl Allowance {
+    /// The payload as it is shown.
+    pub(super) fn show(&mut self, payload: &Payload) -> JsonValue {
+        let bytes = payload.as_bytes().len();
+        if bytes > MAX_BYTES.min(self.left) {
+            return JsonValue::Truncated { bytes };
+        }
+        let text = payload.as_text().map(str::to_owned);
+        let raw = text.and_then(|text| RawValue::from_string(text).ok());
+        self.left -= bytes;
+        raw.map_or(JsonValue::Opaque { bytes }, JsonValue::Raw)
+    }
+
+    /// A value as it is shown.
+    pub(super) fn show_value(&mut self, value: &serde_json::Value) -> JsonValue {
+        let payload = Payload::encode(value).unwrap_or_default();
+        self.show(&payload)
+    }
+}
+
+/// Any JSON value, or what stands for one that is not shown.
+#[derive(Debug, Clone)]
+pub(super) enum JsonValue {
+    /// The value as it was stored.
+    Raw(Box<RawValue>),
+    /// It is too large: `{"truncated": true, "bytes": 70000}`.
+    Truncated {
+        /// Its size.
+        bytes: usize,
+    },
+    /// It is no JSON, because a codec that is not configured here has written it:
+    /// `{"opaque": true, "bytes": 120}`.
+    Opaque {
+        /// Its size.
+        bytes: usize,
+    },
+}
+
+impl Serialize for JsonValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Raw(raw) => raw.serialize(serializer),
+            Self::Truncated { bytes } => {
+                json!({"truncated": true, "bytes": bytes}).serialize(serializer)
+            }
+            Self::Opaque { bytes } => json!({"opaque": true, "bytes": bytes}).serialize(serializer),
+        }
+    }
+}
+
+impl PartialSchema for JsonValue {
+    fn schema() -> openapi::RefOr<openapi::Schema> {
+        let any = openapi::schema::Object::builder()
+            .schema_type(openapi::schema::SchemaType::AnyValue)
+            .description(Some(
+                "Any JSON value; `{\"truncated\": true, \"bytes\": n}` stands for one of more than \
+                 64 KiB, `{\"opaque\": true, \"bytes\": n}` for one that is no JSON.",
+            ));
+        openapi::RefOr::T(any.into())
+    }
+}
+
+impl ToSchema for JsonValue {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(payload: &Payload) -> String {
+        serde_json::to_string(&Allowance::default().show(payload)).unwrap()
+    }
+
+    #[test]
+    fn payloads_are_shown_as_they_are_up_to_the_limit() {
+        assert_eq!(
+            shown(&Payload::from_bytes("{\"a\":  1.0}")),
+            "{\"a\":  1.0}"
+        );
+        let large = Payload::encode(&"x".repeat(MAX_BYTES)).unwrap();
+        assert_eq!(shown(&large), "{\"bytes\":65538,\"truncated\":true}");
+        let sealed = Payload::from_bytes(vec![0xff, 0x00]);
+        assert_eq!(shown(&sealed), "{\"bytes\":2,\"opaque\":true}");
+    }
+
+    #[test]
+    fn an_answer_shows_so_much_and_no_more() {
+        let mut allowance = Allowance::default();
+        let payload = Payload::encode(&"x".repeat(MAX_BYTES - 2)).unwrap();
+        let shown = (0..100).map(|_| allowance.show(&payload));
+        let shown = shown.filter(|value| matches!(value, JsonValue::Raw(_)));
+        assert_eq!(shown.count(), MAX_BYTES_IN_ALL / MAX_BYTES);
+    }
+}

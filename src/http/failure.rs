@@ -1,0 +1,102 @@
+//! What a client is told of an `Error`: a fact about its request, never payloads, SQL or type
+//! names.
+
+use std::error::Error as StdError;
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+
+use super::problem::Problem;
+use crate::durable::Error;
+use crate::engine::StartError;
+use crate::id::InvalidName;
+use crate::store::StoreError;
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let problem = match &error {
+            Error::Start(StartError::UnknownWorkflow {
+                workflow, version, ..
+            }) => unknown_workflow(workflow, *version),
+            Error::Store(inner) | Error::Start(StartError::Store(inner)) => of_store(inner),
+            Error::InvalidName(inner) => of_name(inner),
+            Error::UnknownRun { run } => unknown_run(run.as_str()),
+            Error::RunFailed { .. } => {
+                let title = "Run without result";
+                Self::new(StatusCode::CONFLICT, "run-failed", title, error.to_string())
+            }
+            Error::StillRunning { .. } => Self::unavailable(error.to_string()),
+            Error::Payload(_) | Error::NoTransactions { .. } => Self::internal(),
+        };
+        log(&problem, &error);
+        problem
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Error::Store(error).into()
+    }
+}
+
+impl From<InvalidName> for Problem {
+    fn from(error: InvalidName) -> Self {
+        Error::InvalidName(error).into()
+    }
+}
+
+/// The problem of a run that does not exist.
+pub(crate) fn unknown_run(run: &str) -> Problem {
+    let detail = format!("no run `{run}`");
+    Problem::new(StatusCode::NOT_FOUND, "unknown-run", "Unknown run", detail)
+}
+
+fn unknown_workflow(workflow: &str, version: Option<u32>) -> Problem {
+    let at = version.map_or_else(String::new, |version| format!(" at version {version}"));
+    let detail = format!("no workflow `{workflow}`{at} is registered here");
+    let title = "Unknown workflow";
+    Problem::new(StatusCode::NOT_FOUND, "unknown-workflow", title, detail)
+}
+
+fn of_name(error: &InvalidName) -> Problem {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    Problem::new(status, "invalid-name", "Invalid name", error.to_string())
+}
+
+fn of_store(error: &StoreError) -> Problem {
+    match error {
+        StoreError::UnknownRun { run } => unknown_run(run.as_str()),
+        StoreError::WrongStatus { .. } => {
+            let title = "Wrong status";
+            let detail = error.to_string();
+            Problem::new(StatusCode::CONFLICT, "wrong-status", title, detail)
+        }
+        StoreError::InvalidCursor { .. } => Problem::bad_request(error.to_string()),
+        StoreError::Backend { .. }
+        | StoreError::LeaseLost { .. }
+        | StoreError::InstanceLost { .. } => {
+            Problem::unavailable("the store did not answer; try again")
+        }
+        StoreError::SchemaAhead { .. } | StoreError::UnknownWord(_) | StoreError::Payload(_) => {
+            Problem::internal()
+        }
+    }
+}
+
+/// What the client is not told goes to the log.
+fn log(problem: &Problem, error: &Error) {
+    let error = error as &dyn StdError;
+    match problem.status {
+        500 => tracing::error!(error, "request failed"),
+        503 => tracing::warn!(error, "request could not be answered now"),
+        _ => {}
+    }
+}
