@@ -1,0 +1,160 @@
+//! Listing, showing and changing runs.
+
+use axum::http::StatusCode;
+use axum_durable::RunStatus;
+use serde_json::{Value, json};
+
+use super::app::{App, until};
+
+fn ids(list: &Value) -> Vec<&str> {
+    let runs = list["runs"].as_array().unwrap();
+    runs.iter().map(|run| run["id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_list_is_filtered_and_paged() {
+    let app = App::new().await;
+    for id in ["g1", "g2", "g3"] {
+        app.greet(id).await;
+    }
+    app.unlucky("u1").await;
+    app.patient("p1").await;
+    for (query, mut expected) in [
+        ("", vec!["p1", "u1", "g3", "g2", "g1"]),
+        ("?status=failed", vec!["u1"]),
+        ("?status=failed,suspended", vec!["p1", "u1"]),
+        ("?status=dead", vec![]),
+        ("?workflow=greet", vec!["g3", "g2", "g1"]),
+        ("?tag=web", vec!["g3", "g2", "g1"]),
+        (
+            "?tag=polite&status=completed&workflow=greet",
+            vec!["g3", "g2", "g1"],
+        ),
+        ("?workflow=greet&status=failed", vec![]),
+        ("?workflow=&tag=", vec!["p1", "u1", "g3", "g2", "g1"]),
+    ] {
+        let answer = app.get(&format!("/durable/api/runs{query}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{query}");
+        let list = answer.json();
+        // Runs of the same millisecond are ordered by id.
+        let mut found = ids(&list);
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{query}");
+        assert_eq!(list["next"], Value::Null);
+    }
+    let all = app.get("/durable/api/runs").await.json();
+    let mut paged = Vec::new();
+    let mut path = "/durable/api/runs?limit=2".to_owned();
+    loop {
+        let page = app.get(&path).await.json();
+        assert!(ids(&page).len() <= 2);
+        paged.extend(ids(&page).into_iter().map(str::to_owned));
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        path = format!("/durable/api/runs?limit=2&after={next}");
+    }
+    assert_eq!(paged, ids(&all));
+}
+
+#[tokio::test]
+async fn a_run_is_shown_with_its_timeline() {
+    let app = App::new().await;
+    app.greet("g").await;
+    let detail = app.get("/durable/api/runs/g").await.json();
+    let run = &detail["run"];
+    assert_eq!(run["status"], "completed");
+    assert_eq!(
+        (&run["workflow"], &run["version"]),
+        (&json!("greet"), &json!(2))
+    );
+    assert_eq!(run["tags"], json!(["polite", "web"]));
+    assert_eq!(run["input"], "Ada");
+    assert_eq!(run["output"], "hello, Ada");
+    let step = &detail["timeline"][0];
+    assert_eq!(
+        (&step["kind"], &step["name"]),
+        (&json!("step"), &json!("greet"))
+    );
+    assert_eq!(step["result"], "hello, Ada");
+    assert_eq!(step["events"][0]["message"], "greeting");
+    assert_eq!(step["events"][0]["type"], "log");
+    assert_eq!(detail["waiting_for"], json!([]));
+    let rest = app.get("/durable/api/runs/g?from_seq=1").await.json();
+    assert_eq!(rest["timeline"][0]["kind"], "set_event");
+    let published = app.get("/durable/api/runs/g/events/greeting").await.json();
+    assert_eq!(published["value"], "hello, Ada");
+}
+
+#[tokio::test]
+async fn large_payloads_are_named_and_not_shown() {
+    let app = App::new().await;
+    app.wordy("fits", 64 * 1024 - 2).await;
+    app.wordy("large", 64 * 1024 - 1).await;
+    let fits = app.get("/durable/api/runs/fits").await.json();
+    assert!(fits["run"]["output"].is_string());
+    let large = app.get("/durable/api/runs/large").await.json();
+    let cut = json!({"truncated": true, "bytes": 64 * 1024 + 1});
+    assert_eq!(large["run"]["output"], cut);
+    assert_eq!(large["timeline"][0]["result"], cut);
+}
+
+#[tokio::test]
+async fn a_waiting_run_says_what_for() {
+    let app = App::new().await;
+    app.patient("p").await;
+    let explanation = app.get("/durable/api/runs/p/explain").await.json();
+    assert_eq!(explanation["status"], "suspended");
+    let reason = explanation["reason"].as_str().unwrap();
+    assert!(reason.contains("signal `go:p`"), "{reason}");
+    let detail = app.get("/durable/api/runs/p").await.json();
+    assert_eq!(detail["waiting_for"], explanation["waiting_for"]);
+    assert_eq!(detail["waiting_for"][0]["name"], "go:p");
+}
+
+#[tokio::test]
+async fn a_failed_run_can_be_retried() {
+    let app = App::new().await;
+    app.unlucky("u").await;
+    let before = app.get("/durable/api/runs/u").await.json();
+    assert_eq!(before["run"]["error"]["code"], "unlucky");
+    assert_eq!(before["run"]["error"]["details"], json!([7]));
+    let rev = before["run"]["rev"].as_u64().unwrap();
+    let answer = app.post("/durable/api/runs/u/retry").await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    assert_eq!(answer.json(), json!({"run_id": "u", "outcome": "requeued"}));
+    until(&app.durable, "u", |run| {
+        run.status == RunStatus::Failed && run.rev > rev
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_waiting_run_can_be_cancelled() {
+    let app = App::new().await;
+    app.patient("p").await;
+    let answer = app.post("/durable/api/runs/p/cancel").await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    let run = app.durable.wait_for_run("p").unwrap().await.unwrap();
+    assert_eq!(run.status, RunStatus::Cancelled);
+    let again = app.post("/durable/api/runs/p/cancel").await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn the_workflows_are_listed_with_shape_and_schemas() {
+    let app = App::new().await;
+    let list = app.get("/durable/api/workflows").await.json();
+    let workflows = list["workflows"].as_array().unwrap();
+    let names: Vec<_> = workflows
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["busy", "greet", "patient", "unlucky", "wordy"]);
+    let greet = &workflows[1]["versions"][0];
+    assert_eq!(greet["version"], 2);
+    assert_eq!(greet["tags"], json!(["polite"]));
+    assert_eq!(greet["input_schema"]["type"], "string");
+    assert_eq!(greet["outline"]["nodes"][0]["kind"], "step");
+}

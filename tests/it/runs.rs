@@ -1,0 +1,145 @@
+//! Runs from start to end.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use axum_durable::{
+    MemoryStore, RunStatus,
+    engine::SignalOutcome,
+    prelude::*,
+    store::{Batch, StoreError},
+    testing::{Probe, ProbedStore},
+};
+
+async fn engine(workflow: &Workflow<u32, u32>) -> Durable {
+    let file = tempfile::tempdir().unwrap().keep();
+    let url = format!("sqlite://{}", file.join("t.db").display());
+    Durable::builder()
+        .store(axum_durable::SqlStore::connect(&url).await.unwrap())
+        .register(workflow.clone())
+        .only_registered()
+        .build()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn steps_run_once_in_order() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&calls);
+    let workflow = Workflow::from_body("sum", 1, move |ctx, n: u32| {
+        let calls = Arc::clone(&count);
+        Box::pin(async move {
+            let mut sum = 0;
+            for i in 0..n {
+                let calls = &calls;
+                sum += ctx
+                    .step(format!("s{i}"), async || {
+                        calls.fetch_add(1, Ordering::SeqCst);
+                        Ok::<_, StepError>(i)
+                    })
+                    .await?;
+            }
+            Ok(sum)
+        })
+    });
+    let durable = engine(&workflow).await;
+    let run = durable.start(&workflow, 5).id("a").await.unwrap();
+    assert_eq!(run.result().await.unwrap(), 10);
+    assert_eq!(calls.load(Ordering::SeqCst), 5);
+    let again = durable.start(&workflow, 7).id("a").await.unwrap();
+    assert!(!again.is_new());
+    assert_eq!(again.result().await.unwrap(), 10);
+    durable.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_signal_is_used_before_and_during_the_wait() {
+    let workflow = Workflow::from_body("wait", 1, move |ctx, n: u32| {
+        Box::pin(async move {
+            let a: u32 = ctx.wait_for_signal(format!("a{n}")).await?;
+            let b: u32 = ctx
+                .wait_for_signal(format!("b{n}"))
+                .timeout(Duration::from_secs(60))
+                .await?;
+            ctx.sleep(Duration::from_millis(3)).await;
+            Ok(a + b)
+        })
+    });
+    let durable = engine(&workflow).await;
+    assert_eq!(
+        durable.signal("a1", 4).await.unwrap(),
+        SignalOutcome::Buffered
+    );
+    let run = durable.start(&workflow, 1).id("r").await.unwrap();
+    let mut events = durable.subscribe();
+    while durable
+        .explain("r")
+        .await
+        .unwrap()
+        .waiting_for
+        .iter()
+        .all(|w| w.name != "b1")
+    {
+        let _ = events.recv().await;
+    }
+    assert_eq!(
+        durable.signal("b1", 5).await.unwrap(),
+        SignalOutcome::Delivered
+    );
+    assert_eq!(run.result().await.unwrap(), 9);
+    durable.shutdown().await;
+}
+
+/// A store that refuses every batch with a step called `poison`.
+#[derive(Debug)]
+struct Poisoned;
+
+impl Probe for Poisoned {
+    fn check(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut steps = batch.commits.iter().flat_map(|commit| &commit.checkpoints);
+        if !steps.any(|step| &*step.name == "poison") {
+            return Ok(());
+        }
+        Err(StoreError::Backend {
+            backend: "test",
+            operation: "commit",
+            source: "no poison here".into(),
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_writes_are_refused_is_set_aside_and_others_go_on() {
+    let named = Workflow::<String, u32>::new("named", 1, |ctx, name| {
+        Box::pin(async move { ctx.step(name, async || Ok::<_, StepError>(1)).await })
+    });
+    let durable = Durable::builder()
+        .store(ProbedStore::new(MemoryStore::new(), Poisoned))
+        .register(named.clone())
+        .only_registered()
+        .build()
+        .await
+        .unwrap();
+    let bad = durable
+        .start(&named, "poison".to_owned())
+        .id("bad")
+        .await
+        .unwrap();
+    let good = durable
+        .start(&named, "water".to_owned())
+        .id("good")
+        .await
+        .unwrap();
+    assert_eq!(good.result().await.unwrap(), 1);
+    assert!(bad.result().await.is_err());
+    let explained = durable.explain("bad").await.unwrap();
+    assert_eq!(explained.status, RunStatus::Blocked);
+    assert!(explained.reason.contains("refuses"), "{}", explained.reason);
+    durable.shutdown().await;
+}

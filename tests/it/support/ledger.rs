@@ -1,0 +1,41 @@
+//! What the steps of a test did to the outside world.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum_durable::StepCtx;
+use parking_lot::Mutex;
+
+/// Counts how often each effect was executed. Clones share the counts, as processes share the
+/// outside world.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ledger(Arc<Mutex<BTreeMap<String, u32>>>);
+
+impl Ledger {
+    /// Notes one execution of an effect; answers how many there were, this one included.
+    pub(crate) fn note(&self, effect: impl Into<String>) -> u32 {
+        let mut counts = self.0.lock();
+        let count = counts.entry(effect.into()).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// Notes an effect under its name and the idempotency key of its step.
+    pub(crate) fn note_keyed(&self, effect: &str, step: &StepCtx) -> u32 {
+        self.note(format!("{effect} {}", step.idempotency_key()))
+    }
+
+    /// How often an effect was executed.
+    pub(crate) fn count(&self, effect: &str) -> u32 {
+        self.0.lock().get(effect).copied().unwrap_or(0)
+    }
+
+    /// As if the effect had never happened.
+    pub(crate) fn forget(&self, effect: &str) {
+        self.0.lock().remove(effect);
+    }
+
+    /// Every effect with its number of executions.
+    pub(crate) fn all(&self) -> BTreeMap<String, u32> {
+        self.0.lock().clone()
+    }
+}

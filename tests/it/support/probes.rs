@@ -1,0 +1,219 @@
+//! Probes: what happens around the calls of a process on its store.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+};
+
+use async_trait::async_trait;
+use axum_durable::{
+    store::{Batch, BatchAck, StoreError},
+    testing::{Probe, StoreCall},
+};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Nothing happens.
+#[derive(Debug)]
+pub(crate) struct Quiet;
+
+impl Probe for Quiet {}
+
+/// Where a process dies, relative to one of its commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// Before it is written.
+    Before,
+    /// After it is written, before the process learns of it.
+    After,
+}
+
+/// Lets the store vanish at a commit: that call and all later ones never return.
+#[derive(Debug, Clone)]
+pub(crate) struct Fuse(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    at: u64,
+    death: Death,
+    commits: AtomicU64,
+    is_dead: AtomicBool,
+    died: Notify,
+}
+
+impl Fuse {
+    /// Burns through at commit number `at`, counted from 0.
+    pub(crate) fn new(at: u64, death: Death) -> Self {
+        Self(Arc::new(Inner {
+            at,
+            death,
+            commits: AtomicU64::new(0),
+            is_dead: AtomicBool::new(false),
+            died: Notify::new(),
+        }))
+    }
+
+    /// Completes when it has burnt through.
+    pub(crate) async fn died(&self) {
+        self.0.died.notified().await;
+    }
+
+    async fn die(&self) {
+        self.0.is_dead.store(true, SeqCst);
+        self.0.died.notify_one();
+        std::future::pending::<()>().await;
+    }
+}
+
+#[async_trait]
+impl Probe for Fuse {
+    async fn before(&self, call: StoreCall) -> Result<(), StoreError> {
+        let inner = &*self.0;
+        if inner.is_dead.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if call == StoreCall::Commit
+            && inner.death == Death::Before
+            && inner.commits.fetch_add(1, SeqCst) == inner.at
+        {
+            self.die().await;
+        }
+        Ok(())
+    }
+
+    async fn after(&self, call: StoreCall) {
+        let inner = &*self.0;
+        if call == StoreCall::Commit
+            && inner.death == Death::After
+            && inner.commits.fetch_add(1, SeqCst) == inner.at
+        {
+            self.die().await;
+        }
+        if inner.is_dead.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Fails or holds calls of one kind while it is switched on.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    call: StoreCall,
+    is_shut: Arc<AtomicBool>,
+    /// Calls that were failed or held.
+    hits: Arc<AtomicU64>,
+    hit: Arc<Notify>,
+    opened: Option<Arc<Notify>>,
+}
+
+impl Gate {
+    /// Fails calls while it is shut.
+    pub(crate) fn failing(call: StoreCall) -> Self {
+        Self {
+            call,
+            is_shut: Arc::default(),
+            hits: Arc::default(),
+            hit: Arc::default(),
+            opened: None,
+        }
+    }
+
+    /// Holds calls while it is shut.
+    pub(crate) fn holding(call: StoreCall) -> Self {
+        Self {
+            opened: Some(Arc::default()),
+            ..Self::failing(call)
+        }
+    }
+
+    pub(crate) fn shut(&self) {
+        self.is_shut.store(true, SeqCst);
+    }
+
+    pub(crate) fn open(&self) {
+        self.is_shut.store(false, SeqCst);
+        if let Some(opened) = &self.opened {
+            opened.notify_waiters();
+        }
+    }
+
+    /// Completes when it was hit `times` in all.
+    pub(crate) async fn hit(&self, times: u64) {
+        while self.hits.load(SeqCst) < times {
+            self.hit.notified().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Probe for Gate {
+    async fn before(&self, call: StoreCall) -> Result<(), StoreError> {
+        if call != self.call || !self.is_shut.load(SeqCst) {
+            return Ok(());
+        }
+        let Some(opened) = &self.opened else {
+            self.hits.fetch_add(1, SeqCst);
+            self.hit.notify_one();
+            return Err(StoreError::Backend {
+                backend: "test",
+                operation: "call",
+                source: "the store is away".into(),
+            });
+        };
+        let mut waiting = std::pin::pin!(opened.notified());
+        waiting.as_mut().enable();
+        self.hits.fetch_add(1, SeqCst);
+        self.hit.notify_one();
+        if self.is_shut.load(SeqCst) {
+            waiting.await;
+        }
+        Ok(())
+    }
+}
+
+/// Counts the calls of a process and keeps the refusals of its commits.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watch {
+    calls: Arc<Mutex<BTreeMap<StoreCall, u64>>>,
+    refused: Arc<Mutex<Vec<String>>>,
+    news: Arc<Notify>,
+}
+
+impl Watch {
+    /// How many calls of a kind were answered.
+    pub(crate) fn calls(&self, call: StoreCall) -> u64 {
+        self.calls.lock().get(&call).copied().unwrap_or(0)
+    }
+
+    /// The first refusal of a commit.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.refused.lock().first().cloned()
+    }
+
+    /// Looks at `is_so` after every call until it holds.
+    pub(crate) async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let news = self.news.notified();
+            if is_so() {
+                return;
+            }
+            news.await;
+        }
+    }
+}
+
+#[async_trait]
+impl Probe for Watch {
+    fn written(&self, _batch: &Batch, ack: &BatchAck) {
+        let refused = ack.commits.iter().filter_map(|it| it.as_ref().err());
+        self.refused.lock().extend(refused.map(ToString::to_string));
+    }
+
+    async fn after(&self, call: StoreCall) {
+        *self.calls.lock().entry(call).or_default() += 1;
+        self.news.notify_one();
+    }
+}
