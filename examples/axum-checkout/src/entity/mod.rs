@@ -1,0 +1,7 @@
+//! The app's own tables.
+
+pub mod charge;
+pub mod effect;
+pub mod reservation;
+pub mod shipment;
+pub mod stock;

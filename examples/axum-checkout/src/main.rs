@@ -1,0 +1,38 @@
+//! A checkout service that survives kill -9: the example of `axum-durable`.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `config` | what the environment may set |
+//! | `app` | the routes, the database and the engine put together |
+//! | `orders` | the handlers |
+//! | `workflow` | what happens to an order, from reservation to shipment |
+//! | `providers/` | the outside world: stock, payments, shipping, mail |
+//! | `entity/`, `migration` | the app's own tables |
+
+mod app;
+mod config;
+mod database;
+pub mod entity;
+mod migration;
+mod orders;
+mod providers;
+mod workflow;
+
+use std::{
+    error::Error,
+    io::{IsTerminal as _, stdout},
+};
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use config::Config;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let config = Config::parse();
+    let filter = EnvFilter::try_new(&config.log)?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    log.with_ansi(stdout().is_terminal()).init();
+    app::serve(config).await
+}

@@ -1,0 +1,51 @@
+//! The payment provider: a step that a worker executes. Here the worker is this process; another
+//! one could be it without a change of the workflow.
+
+use axum_durable::prelude::*;
+use schemars::JsonSchema;
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
+use serde::{Deserialize, Serialize};
+
+use super::ledger::Shop;
+use crate::entity::charge;
+
+/// What is charged.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ChargeRequest {
+    /// The order.
+    pub(crate) order_id: String,
+    /// The amount.
+    pub(crate) total_cents: u64,
+}
+
+/// Charges the customer's card; gives the id of the charge.
+#[step(
+    name = "payments.charge-card",
+    retries = 10,
+    backoff = "exp 200ms..30s"
+)]
+pub(crate) async fn charge_card(
+    request: ChargeRequest,
+    State(shop): State<Shop>,
+    step: StepCtx,
+) -> Result<String, StepError> {
+    let Ok(total_cents) = i64::try_from(request.total_cents) else {
+        return Err(StepError::fatal(
+            "declined",
+            "the amount is beyond every card",
+        ));
+    };
+    let key = step.idempotency_key();
+    let call = shop.begin(&request.order_id, "charge", &step).await?;
+    if call.is_first {
+        let row = charge::ActiveModel {
+            idempotency_key: Set(key.clone()),
+            order_id: Set(request.order_id),
+            total_cents: Set(total_cents),
+        };
+        row.insert(&call.tx).await?;
+    }
+    call.commit().await?;
+    step.log(LogLevel::Info, format!("charged {total_cents} cents"));
+    Ok(format!("charge-{key}"))
+}
