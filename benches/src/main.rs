@@ -1,0 +1,163 @@
+//! Measures `axum-durable`: the workloads W1 to W6 and the ceiling of the machine.
+
+mod alloc;
+mod ceiling;
+mod counting;
+mod flows;
+mod load;
+mod peer;
+mod place;
+mod progress;
+mod report;
+mod workloads;
+
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::{
+    peer::PeerWorkload,
+    place::Place,
+    progress::Progress,
+    report::{Failed, Report},
+    workloads::{Bench, Sizes},
+};
+
+/// As many as the machine that the figures are judged on has.
+const WORKER_THREADS: usize = 2;
+
+const AFTER_HELP: &str = "\
+Workloads:
+  W1       2,000 runs of 5 steps with ~100 bytes of result each, 64 in flight; `ratio` is to a
+           ceiling measured directly before and after it
+  W2       200 runs of 1 step, one at a time, from start to result
+  W3       100 runs that wait for a signal; one at a time is signalled and its result awaited
+  W4       5,000 runs asleep for an hour: memory per run, kept and let go
+  W5       one run of 100, 500, 2,000 and 10,000 steps: the exponent of its time
+  W6       500 runs inside step 2, kill -9, restart: seconds until all have their result, and how
+           often a step 1 was executed again (not for memory)
+  ceiling  the statements of W1 in batches of --in-flight on the same schema, without an engine
+  all      every one of them that applies to the store
+
+Prints one line of JSON per result; what does not apply is left out:
+  workload, store, runs, steps, in_flight, wall_s, runs_s, steps_s, p50_ms, p99_ms,
+  bare_commit_ms         median of a commit of one row (W2, W3: each made beside a run)
+  commits_per_step       calls of the store that write, per step (W3: per signal)
+  changes_per_commit     starts, deliveries and run commits in one of them
+  store_busy             the part of the time during which one of them was under way
+  start_all_s, parked_all_s, n100_s, n500_s, n2000_s, n10000_s, exponent
+  bytes_per_parked_run   heap beyond the user's own future (future_bytes), rss_per_parked_run
+  bytes_per_evicted_run  heap per run that was let go
+  recovered_s, re_executed, ceiling_steps_s, ratio
+
+A SQLite database is made at PATH-<workload> for each measurement and removed after it. On a
+terminal, standard error shows how far it is.
+
+`durable-bench peer <W1…W6b>` speaks the contract of a peer program of bench-peers: sizes and
+paths come from BENCH_RUNS, BENCH_STEPS, BENCH_CONC, BENCH_TAG, BENCH_SQLITE, BENCH_EFFECTS and
+BENCH_BLOCK, and BEGIN, END {json} and BLOCKED n are printed.";
+
+/// Measures axum-durable.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    peer: Option<Command>,
+    /// What to measure
+    #[arg(required = true)]
+    workload: Option<Workload>,
+    /// Where runs are kept: memory, sqlite:PATH, postgres://… or mysql://…
+    #[arg(long, default_value = "memory")]
+    store: Place,
+    /// Runs, in place of the workload's own number
+    #[arg(long)]
+    runs: Option<usize>,
+    /// Steps of each run (W1, W2)
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Runs under way at once (W1, W4, ceiling); 64 unless given
+    #[arg(long)]
+    in_flight: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs one workload by the contract of a peer program
+    Peer {
+        workload: PeerWorkload,
+        /// Where runs are kept; the file of `BENCH_SQLITE` unless given
+        #[arg(long)]
+        store: Option<Place>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Workload {
+    #[value(name = "W1", alias = "w1")]
+    W1,
+    #[value(name = "W2", alias = "w2")]
+    W2,
+    #[value(name = "W3", alias = "w3")]
+    W3,
+    #[value(name = "W4", alias = "w4")]
+    W4,
+    #[value(name = "W5", alias = "w5")]
+    W5,
+    #[value(name = "W6", alias = "w6")]
+    W6,
+    Ceiling,
+    All,
+}
+
+fn main() -> Result<(), Failed> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        .build()?;
+    // On a worker, so that it wakes and is woken like the application that it stands for.
+    runtime.block_on(runtime.spawn(measure(arguments)))?
+}
+
+async fn measure(arguments: Arguments) -> Result<(), Failed> {
+    if let Some(Command::Peer { workload, store }) = arguments.peer {
+        return peer::peer(workload, store).await;
+    }
+    let bench = Bench {
+        place: arguments.store,
+        sizes: Sizes {
+            runs: arguments.runs,
+            steps: arguments.steps,
+            in_flight: arguments.in_flight,
+        },
+        progress: Arc::new(Progress::new()),
+    };
+    let asked = arguments.workload.ok_or("no workload was given")?;
+    let chosen = match asked {
+        Workload::All => Workload::value_variants(),
+        _ => &[asked],
+    };
+    for workload in chosen {
+        let does_not_apply = *workload == Workload::W6 && bench.place.is_volatile();
+        if *workload == Workload::All || (asked == Workload::All && does_not_apply) {
+            continue;
+        }
+        let report = one(&bench, *workload).await;
+        bench.progress.clear();
+        report?.print()?;
+    }
+    Ok(())
+}
+
+async fn one(bench: &Bench, workload: Workload) -> Result<Report, Failed> {
+    match workload {
+        Workload::W1 => workloads::w1(bench).await,
+        Workload::W2 => workloads::w2(bench).await,
+        Workload::W3 => workloads::w3(bench).await,
+        Workload::W4 => workloads::w4(bench).await,
+        Workload::W5 => workloads::w5(bench).await,
+        Workload::W6 => workloads::w6(bench).await,
+        Workload::Ceiling => workloads::ceiling(bench).await,
+        Workload::All => Err("`all` is several workloads".into()),
+    }
+}

@@ -1,0 +1,18 @@
+//! The workloads, one file each.
+
+mod bench;
+
+mod w1;
+mod w2;
+mod w3;
+mod w4;
+mod w5;
+mod w6;
+
+pub(crate) use bench::{Bench, Engine, Sizes};
+pub(crate) use w1::{ceiling, w1};
+pub(crate) use w2::w2;
+pub(crate) use w3::{park_on_signals, signal_one, w3};
+pub(crate) use w4::{park, w4};
+pub(crate) use w5::w5;
+pub(crate) use w6::w6;
