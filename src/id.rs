@@ -21,7 +21,8 @@ pub struct InvalidName {
     pub reason: &'static str,
 }
 
-/// Checks a name that a user gave: 1 to [`MAX_NAME_BYTES`] bytes without control characters.
+/// Checks a name that a user gave: 1 to [`MAX_NAME_BYTES`] bytes without control characters, and
+/// no blank at the end.
 fn check(what: &'static str, text: &str) -> Result<(), InvalidName> {
     let reason = if text.is_empty() {
         "it is empty"
@@ -29,11 +30,28 @@ fn check(what: &'static str, text: &str) -> Result<(), InvalidName> {
         "it is longer than 191 bytes"
     } else if text.chars().any(char::is_control) {
         "it holds a control character"
+    } else if text.ends_with(' ') {
+        // MySQL takes texts that differ only by blanks at their end for the same.
+        "it ends with a blank"
     } else {
         return Ok(());
     };
     let text = text.chars().take(MAX_NAME_BYTES).collect();
     Err(InvalidName { what, text, reason })
+}
+
+/// Checks a name that is kept as a plain text.
+pub(crate) fn check_name(what: &'static str, text: &str) -> Result<(), InvalidName> {
+    check(what, text)
+}
+
+/// A number for a text that is the same in every process and release.
+///
+/// FNV-1a: <http://www.isthe.com/chongo/tech/comp/fnv/>
+pub(crate) fn stable_hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 macro_rules! name_type {
@@ -54,7 +72,8 @@ macro_rules! name_type {
             ///
             /// # Errors
             ///
-            /// [`InvalidName`] if it is empty, longer than 191 bytes or holds a control character.
+            /// [`InvalidName`] if it is empty, longer than 191 bytes, holds a control character or
+            /// ends with a blank.
             pub fn parse(text: impl Into<Arc<str>>) -> Result<Self, InvalidName> {
                 let text = text.into();
                 check($what, &text)?;

@@ -2,4 +2,4 @@
 
 mod bus;
 
-pub use bus::{EngineEvent, EventBus};
+pub use bus::{Counts, EngineEvent, EventBus};

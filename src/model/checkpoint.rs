@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
-use crate::id::Seq;
+use crate::id::{RunId, Seq};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
@@ -81,6 +81,14 @@ word_enum! {
         Sleep = "sleep",
         /// `ctx.wait_for_signal`.
         Signal = "signal",
+        /// `ctx.wait_for_event`.
+        Event = "event",
+        /// `ctx.emit`: an event that goes out with the run's commit.
+        Emit = "emit",
+        /// `ctx.child` and `ctx.join`: another run.
+        Child = "child",
+        /// `ctx.cancel_run`: a request to cancel another run.
+        CancelRun = "cancel_run",
         /// `ctx.now`.
         Now = "now",
         /// `ctx.uuid`.
@@ -93,6 +101,124 @@ word_enum! {
         SetEvent = "set_event",
         /// `ctx.add_tag`.
         Tag = "tag",
+        /// `ctx.switch`: which branch was taken.
+        Switch = "switch",
+        /// `ctx.note`.
+        Note = "note",
+        /// `ctx.patched`: the run takes the new way.
+        Patch = "patch",
+        /// The undo of a step, run by `ctx.rollback` or because the run failed.
+        Compensation = "compensation",
+        /// A step whose result was committed together with writes of the user.
+        Transaction = "transaction",
+        /// The result of a step that the workflow has dropped without seeing it, kept for its
+        /// undo.
+        Unseen = "unseen",
+        /// A secret that the outside is given, such as that of `ctx.task`.
+        Token = "token",
+        /// The wait of `ctx.task` for its outcome.
+        Task = "task",
+        /// `ctx.breakpoint`: the run stands until somebody lets it go on.
+        Breakpoint = "breakpoint",
+        /// A wait of `ctx.webhook` for what somebody posts to its address.
+        Webhook = "webhook",
+        /// `ctx.on_update`: a wait for a request that gets an answer.
+        Update = "update",
+        /// The answer to an update.
+        Reply = "reply",
+        /// Where a run that was cancelled has left its body, to undo what it had done.
+        Cancel = "cancel",
+    }
+}
+
+impl CheckpointKind {
+    /// Whether the value is taken at the call, without an order of release and without a commit
+    /// of its own.
+    #[must_use]
+    pub const fn is_capture(self) -> bool {
+        match self {
+            Self::Now
+            | Self::Uuid
+            | Self::Random
+            | Self::SideEffect
+            | Self::SetEvent
+            | Self::Tag
+            | Self::Switch
+            | Self::Note
+            | Self::Patch
+            | Self::Unseen
+            | Self::CancelRun
+            | Self::Token
+            | Self::Emit
+            | Self::Reply => true,
+            Self::Step
+            | Self::Remote
+            | Self::Sleep
+            | Self::Signal
+            | Self::Event
+            | Self::Child
+            | Self::Compensation
+            | Self::Transaction
+            | Self::Task
+            | Self::Breakpoint
+            | Self::Webhook
+            | Self::Update
+            | Self::Cancel => false,
+        }
+    }
+
+    /// Whether it waits for a signal, whatever people call that.
+    #[must_use]
+    pub const fn waits_for_signal(self) -> bool {
+        match self {
+            Self::Signal | Self::Task | Self::Breakpoint | Self::Webhook | Self::Update => true,
+            Self::Step
+            | Self::Remote
+            | Self::Sleep
+            | Self::Now
+            | Self::Uuid
+            | Self::Random
+            | Self::SideEffect
+            | Self::SetEvent
+            | Self::Tag
+            | Self::Switch
+            | Self::Note
+            | Self::Patch
+            | Self::Compensation
+            | Self::Transaction
+            | Self::Unseen
+            | Self::Token
+            | Self::Reply
+            | Self::Event
+            | Self::Emit
+            | Self::Child
+            | Self::Cancel
+            | Self::CancelRun => false,
+        }
+    }
+
+    /// Whether it waits for news from outside, a signal or an event, and so may time out.
+    #[must_use]
+    pub const fn waits_for_news(self) -> bool {
+        self.waits_for_signal() || matches!(self, Self::Event)
+    }
+
+    /// Whether the store holds something that the operation waits with: a waiter for a signal, for
+    /// an event or for the end of a run.
+    #[must_use]
+    pub const fn is_wait_for_others(self) -> bool {
+        self.waits_for_news() || matches!(self, Self::Child)
+    }
+
+    /// Whether nothing that comes after it may start before it is durable: a choice must not be
+    /// made twice, and a secret that the outside has got must not change.
+    pub(crate) const fn is_gate(self) -> bool {
+        matches!(self, Self::Switch | Self::Token)
+    }
+
+    /// Whether it is written at once, and not with whatever comes next: somebody waits for it.
+    pub(crate) const fn is_urgent(self) -> bool {
+        self.is_gate() || matches!(self, Self::Reply | Self::Emit)
     }
 }
 
@@ -117,6 +243,12 @@ word_enum! {
 }
 
 impl CheckpointStatus {
+    /// Whether the operation waits for something or is tried again.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Retrying)
+    }
+
     /// Whether the operation has an outcome that the workflow has seen.
     #[must_use]
     pub const fn is_released(self) -> bool {
@@ -178,6 +310,11 @@ pub enum StepEventKind {
         name: String,
         /// How it stands, such as `started`, `completed` or `failed`.
         status: String,
+    },
+    /// The run that the operation has started or waits for.
+    Run {
+        /// Its id.
+        run: RunId,
     },
 }
 

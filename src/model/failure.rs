@@ -4,6 +4,8 @@ use std::{error::Error, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use crate::payload::PayloadError;
+
 /// A failure as it is stored on a step or a run.
 ///
 /// ```json
@@ -52,6 +54,27 @@ impl Failure {
             retryable: false,
             ..Self::retryable(message)
         }
+    }
+
+    /// The failure of a run that somebody has cancelled.
+    #[must_use]
+    pub(crate) fn cancelled() -> Self {
+        Self::fatal("cancelled", "the run was cancelled")
+    }
+
+    /// The failure of an operation whose value is refused: no retry makes it smaller.
+    #[must_use]
+    pub(crate) fn of_payload(error: &PayloadError) -> Self {
+        let mut failure = Self::from_error(error);
+        let is_too_large = matches!(error, PayloadError::TooLarge { .. });
+        let code = if is_too_large {
+            "payload_too_large"
+        } else {
+            "payload"
+        };
+        failure.code = Some(code.to_owned());
+        failure.retryable = false;
+        failure
     }
 
     /// The same failure with what lies behind it.

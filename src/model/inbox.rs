@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::failure::Failure;
+use super::{event::EventId, failure::Failure};
 use crate::id::Seq;
 use crate::payload::Payload;
 
@@ -56,6 +56,30 @@ pub enum InboxBody {
         /// What the worker said.
         outcome: Result<Payload, Failure>,
     },
+    /// A run that the operation at `seq` waits for has ended.
+    RunEnded {
+        /// The operation.
+        seq: Seq,
+        /// Its output, or why there is none: it failed, was cancelled or given up, or does not
+        /// exist.
+        outcome: Result<Payload, Failure>,
+    },
+    /// An event for the wait at `seq`.
+    Event {
+        /// The wait that hears it.
+        seq: Seq,
+        /// Which one it is.
+        id: EventId,
+        /// Its payload.
+        payload: Payload,
+    },
     /// A request to cancel.
     Cancel,
+    /// A request to undo what the run has done and then to cancel it.
+    Compensate,
+    /// A request to pause.
+    Pause {
+        /// Who asked for it and why, for whoever looks at the paused run.
+        why: Failure,
+    },
 }

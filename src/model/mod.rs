@@ -3,19 +3,38 @@
 //! What a store keeps of a run is a [`Run`] and its [`Checkpoint`]s; how they change is in
 //! `store`, why they change in `engine`.
 
+pub(crate) mod address;
+mod audit;
 mod checkpoint;
+mod dead;
+mod event;
 mod failure;
+mod history;
 mod inbox;
+mod instance;
 mod query;
+mod relation;
 mod retry;
 mod run;
+mod task;
+mod update;
+mod webhook;
 
+pub use audit::{AuditEntry, By};
 pub use checkpoint::{
     Checkpoint, CheckpointKind, CheckpointStatus, LogLevel, StepEvent, StepEventKind, UnknownWord,
 };
+pub use dead::DeadLetter;
+pub use event::{EventId, Facts};
 pub use failure::Failure;
+pub use history::{InvalidHistory, RecordedOperation, RunHistory};
 pub use inbox::{InboxBody, InboxItem, SignalId};
+pub use instance::{InstanceReport, InstanceRow};
 pub use query::{RunPage, RunQuery};
+pub use relation::{OnCancel, Parent};
 pub(crate) use retry::mix;
 pub use retry::{Backoff, InvalidBackoff, RetryPolicy};
 pub use run::{IllegalTransition, NewRun, Run, RunStatus, WorkflowKey};
+pub(crate) use task::TaskReport;
+pub(crate) use update::{UpdateAnswer, UpdateRequest};
+pub(crate) use webhook::WebhookRecord;

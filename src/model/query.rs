@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::run::{Run, RunStatus};
+use crate::id::RunId;
+use crate::time::Timestamp;
 
 /// Which runs to list, newest first. An empty query lists all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +16,14 @@ pub struct RunQuery {
     pub workflow: Option<Arc<str>>,
     /// Only runs with this tag.
     pub tag: Option<Arc<str>>,
+    /// Only the children of this run.
+    pub parent: Option<RunId>,
+    /// Only runs whose id begins so.
+    pub id_prefix: Option<Arc<str>>,
+    /// Only runs that were started then or later.
+    pub since: Option<Timestamp>,
+    /// Only runs that were started then or earlier.
+    pub until: Option<Timestamp>,
     /// Where the last page ended ([`RunPage::next`]).
     pub after: Option<String>,
     /// Runs on a page, 1 to 200; 0 means 50.

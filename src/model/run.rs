@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{checkpoint::UnknownWord, failure::Failure};
+use super::{checkpoint::UnknownWord, failure::Failure, relation::Parent};
 use crate::id::{FencingToken, InstanceId, RunId};
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -25,7 +25,9 @@ pub enum RunStatus {
     /// Set aside because it cannot go on as it is: its code diverged from its history, or awaits
     /// something that is no operation. A requeue after a fix continues it.
     Blocked,
-    /// Asked to cancel; its owner has not taken the request yet.
+    /// Held by an operator until it is resumed.
+    Paused,
+    /// Asked to cancel; its owner has not taken the request yet, or undoes its steps for it.
     Cancelling,
     /// Finished with an output.
     Completed,
@@ -41,11 +43,12 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Every status, in the order of a run's life.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Pending,
         Self::Running,
         Self::Suspended,
         Self::Blocked,
+        Self::Paused,
         Self::Cancelling,
         Self::Completed,
         Self::Failed,
@@ -62,6 +65,7 @@ impl RunStatus {
             Self::Running => "running",
             Self::Suspended => "suspended",
             Self::Blocked => "blocked",
+            Self::Paused => "paused",
             Self::Cancelling => "cancelling",
             Self::Completed => "completed",
             Self::Failed => "failed",
@@ -80,10 +84,19 @@ impl RunStatus {
             | Self::Cancelled
             | Self::Dead
             | Self::CompensationFailed => true,
-            Self::Pending | Self::Running | Self::Suspended | Self::Blocked | Self::Cancelling => {
-                false
-            }
+            Self::Pending
+            | Self::Running
+            | Self::Suspended
+            | Self::Blocked
+            | Self::Paused
+            | Self::Cancelling => false,
         }
+    }
+
+    /// Whether the run has not ended, but nobody executes it until someone asks for it.
+    #[must_use]
+    pub const fn is_set_aside(self) -> bool {
+        matches!(self, Self::Blocked | Self::Paused)
     }
 
     /// Whether a run may go from this status to `next`. Staying is always allowed but for the
@@ -97,7 +110,22 @@ impl RunStatus {
             Self::Blocked => {
                 matches!(
                     next,
-                    Self::Blocked | Self::Pending | Self::Cancelled | Self::Cancelling
+                    Self::Blocked
+                        | Self::Pending
+                        | Self::Failed
+                        | Self::Cancelled
+                        | Self::Cancelling
+                )
+            }
+            Self::Paused => {
+                matches!(
+                    next,
+                    Self::Paused
+                        | Self::Pending
+                        | Self::Suspended
+                        | Self::Failed
+                        | Self::Cancelled
+                        | Self::Cancelling
                 )
             }
             // Only a requeue leads out of these.
@@ -194,6 +222,10 @@ pub struct NewRun {
     /// The instance that begins it at once, under token 1, without a claim. `None` leaves it to
     /// whoever claims it.
     pub owner: Option<InstanceId>,
+    /// The run that starts it, if one does.
+    pub parent: Option<Parent>,
+    /// When it is cancelled, unless it has ended; waiting counts too. Without limit when `None`.
+    pub deadline: Option<Timestamp>,
 }
 
 impl NewRun {
@@ -207,6 +239,8 @@ impl NewRun {
             tags: Vec::new(),
             due_at,
             owner: None,
+            parent: None,
+            deadline: None,
         }
     }
 }
@@ -225,7 +259,8 @@ pub struct Run {
     pub input: Payload,
     /// The workflow's result, once completed.
     pub output: Option<Payload>,
-    /// Why it failed, is blocked or is dead; the last panic or recovery while it still runs.
+    /// Why it failed, is blocked, is paused or is dead; the last panic or recovery while it still
+    /// runs.
     pub failure: Option<Failure>,
     /// Labels to find it by, sorted.
     pub tags: Vec<Arc<str>>,
@@ -249,6 +284,14 @@ pub struct Run {
     pub updated_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// The run that started it, if one did.
+    pub parent: Option<Parent>,
+    /// Whether other runs may wait for its end.
+    pub is_joined: bool,
+    /// The run that it has continued as; its result is that one's.
+    pub next: Option<RunId>,
+    /// When it is cancelled, unless it has ended.
+    pub deadline: Option<Timestamp>,
 }
 
 impl Run {
@@ -273,6 +316,10 @@ impl Run {
             created_at: new.due_at,
             updated_at: new.due_at,
             finished_at: None,
+            parent: new.parent.clone(),
+            is_joined: false,
+            next: None,
+            deadline: new.deadline,
         }
     }
 }

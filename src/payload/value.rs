@@ -1,4 +1,4 @@
-//! Values as they are stored and sent: opaque bytes, JSON text unless a codec wraps them.
+//! A stored value.
 
 use std::fmt;
 
@@ -51,6 +51,19 @@ impl Payload {
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         Self(bytes.into())
+    }
+
+    /// Refuses a value of more than `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::TooLarge`].
+    pub fn fits(&self, limit: usize) -> Result<(), PayloadError> {
+        let bytes = self.0.len();
+        if bytes > limit {
+            return Err(PayloadError::TooLarge { bytes, limit });
+        }
+        Ok(())
     }
 
     /// The bytes.
@@ -113,6 +126,14 @@ pub enum PayloadError {
         /// Where the parser gave up, from 1.
         column: usize,
     },
+    /// The value is larger than a stored value may be.
+    #[error("the value has {bytes} bytes, and {limit} are the limit; store a reference instead")]
+    TooLarge {
+        /// The bytes of its JSON text.
+        bytes: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// The codec refused the bytes, for example because its key is missing.
     #[error("codec `{codec}` cannot read the stored value: {reason}")]
     Codec {
@@ -121,28 +142,6 @@ pub enum PayloadError {
         /// Its reason, without secrets.
         reason: String,
     },
-}
-
-/// Changes payloads on their way to and from the store, such as encryption or compression.
-///
-/// # Contract
-///
-/// 1. `decode(encode(p)) == p` for every `p`.
-/// 2. `decode` takes what an earlier release of the codec has written.
-/// 3. Neither blocks: they run on the threads that drive runs.
-pub trait Codec: fmt::Debug + Send + Sync + 'static {
-    /// A short name for error messages.
-    fn name(&self) -> &'static str;
-
-    /// Turns a plain payload into what is stored.
-    fn encode(&self, plain: &Payload) -> Payload;
-
-    /// Turns what is stored into the plain payload.
-    ///
-    /// # Errors
-    ///
-    /// [`PayloadError::Codec`]; the run that needs the value fails with it, others go on.
-    fn decode(&self, stored: &Payload) -> Result<Payload, PayloadError>;
 }
 
 #[cfg(test)]
