@@ -19,7 +19,13 @@
 mod m20261120_000001_runs;
 mod m20261120_000002_signals;
 mod m20261120_000003_instances;
+mod m20261120_000004_relations;
+mod m20261120_000005_control;
+mod m20261120_000006_events;
+mod m20261120_000007_requests;
+mod m20261120_000008_looking;
 mod migrator;
+mod texts;
 
 pub use migrator::Migrator;
 pub use sea_orm_migration::MigratorTrait;

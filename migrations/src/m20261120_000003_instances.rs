@@ -6,35 +6,27 @@
 )]
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
-use sea_orm_migration::sea_orm::ConnectionTrait;
 
+use crate::texts::Texts;
+
+/// `no` tells two enrollments of the same id apart and is never reused. `lock_key` names the lock
+/// at the server that the instance holds while it lives.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The table, for SQLite. `no` tells two enrollments of the same id apart and is never reused.
-const SQLITE: &str = "
-CREATE TABLE durable_instances (
-    no INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    lease_until INTEGER NOT NULL
-);
-";
+const UP: Texts = Texts {
+    sqlite: include_str!("../sql/sqlite/instances.sql"),
+    postgres: include_str!("../sql/postgres/instances.sql"),
+    mysql: include_str!("../sql/mysql/instances.sql"),
+};
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .get_connection()
-            .execute_unprepared(SQLITE)
-            .await
-            .map(drop)
+        UP.run(manager).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .get_connection()
-            .execute_unprepared("DROP TABLE durable_instances")
-            .await
-            .map(drop)
+        Texts::drop_tables(manager, &["durable_instances"]).await
     }
 }

@@ -2,7 +2,11 @@
 
 use sea_orm_migration::prelude::{Alias, DynIden, IntoIden, MigrationTrait, MigratorTrait};
 
-use crate::{m20261120_000001_runs, m20261120_000002_signals, m20261120_000003_instances};
+use crate::{
+    m20261120_000001_runs, m20261120_000002_signals, m20261120_000003_instances,
+    m20261120_000004_relations, m20261120_000005_control, m20261120_000006_events,
+    m20261120_000007_requests, m20261120_000008_looking,
+};
 
 /// Every migration of this build, oldest first.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,6 +19,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000001_runs::Migration),
             Box::new(m20261120_000002_signals::Migration),
             Box::new(m20261120_000003_instances::Migration),
+            Box::new(m20261120_000004_relations::Migration),
+            Box::new(m20261120_000005_control::Migration),
+            Box::new(m20261120_000006_events::Migration),
+            Box::new(m20261120_000007_requests::Migration),
+            Box::new(m20261120_000008_looking::Migration),
         ]
     }
 
