@@ -2,8 +2,32 @@
 //!
 //! What the statements say belongs to the stores.
 
-mod connection;
-mod script;
+#![cfg_attr(
+    not(all(
+        feature = "store-sqlite",
+        feature = "store-postgres",
+        feature = "store-mysql"
+    )),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "a build for one database uses a part of it"
+    )
+)]
 
-pub(crate) use connection::{Readers, Session, Writer};
-pub(crate) use script::{Args, Script, Sets};
+mod args;
+mod database;
+mod dialect;
+mod error;
+mod few;
+mod run;
+mod script;
+mod session;
+
+pub(crate) use args::{Arg, Args};
+pub(crate) use database::{Connections, Database, Limit, Reserved};
+pub(crate) use dialect::Dialect;
+pub(crate) use error::SqlError;
+pub(crate) use few::Few;
+pub(crate) use script::{Script, Sets};
+pub(crate) use session::Session;

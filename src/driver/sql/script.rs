@@ -1,51 +1,24 @@
-//! Scripts: several statements sent to the database at once.
+//! Scripts: statements that are carried out one after the other on one connection.
 //!
-//! A statement of its own costs a hop to the connection's thread and back (10 to 20 µs), which is
-//! more than most statements take. A script makes one hop, whatever it holds.
+//! On SQLite a statement of its own costs a hop to the connection's thread and back (10 to 20 µs),
+//! which is more than most statements take; there a script is one text and one hop. Elsewhere each
+//! statement is a round trip.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use futures_util::TryStreamExt;
-use sea_orm::{
-    QueryResult,
-    sqlx::{
-        self, Arguments, AssertSqlSafe, Either, Encode, Executor, Sqlite, SqliteConnection, Type,
-        sqlite::SqliteArguments,
-    },
-};
-
-/// Values for the placeholders `$1`, `$2`, … of a script; each statement may name any of them.
-///
-/// Only this form counts: with `?` SQLite numbers the placeholders of each statement anew.
-#[derive(Clone, Default)]
-pub(crate) struct Args {
-    values: SqliteArguments,
-    is_refused: bool,
-}
-
-impl Args {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds the next value.
-    pub(crate) fn with<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(mut self, value: T) -> Self {
-        self.is_refused |= self.values.add(value).is_err();
-        self
-    }
-}
+use sea_orm::QueryResult;
 
 /// What each statement of a script returned, in order.
 #[derive(Default)]
 pub(crate) struct Sets {
-    sets: Vec<Set>,
+    pub(super) sets: Vec<Set>,
 }
 
 /// What one statement returned.
 #[derive(Default)]
 pub(crate) struct Set {
-    rows: Vec<QueryResult>,
-    changes: u64,
+    pub(super) rows: Vec<QueryResult>,
+    pub(super) changes: u64,
 }
 
 impl Sets {
@@ -59,9 +32,25 @@ impl Sets {
         self.sets.get(at).map_or(&[], |set| &set.rows)
     }
 
-    /// How many rows statement `at` has changed.
+    /// How many rows statement `at` has changed; MySQL counts rows that it has found.
     pub(crate) fn changes(&self, at: usize) -> u64 {
         self.sets.get(at).map_or(0, |set| set.changes)
+    }
+
+    /// The same without the first statement.
+    pub(crate) fn without_first(mut self) -> Self {
+        if !self.sets.is_empty() {
+            self.sets.remove(0);
+        }
+        self
+    }
+
+    /// The first row of each statement that returned any.
+    pub(crate) fn answers(&self) -> Vec<&QueryResult> {
+        self.sets
+            .iter()
+            .filter_map(|set| set.rows.first())
+            .collect()
     }
 
     /// The only row of statement `at`.
@@ -70,58 +59,52 @@ impl Sets {
     }
 }
 
-/// The text of a script. The database keeps a prepared script by its text, so texts that are used
-/// often come from a fixed set.
+/// The statements of a script. Databases keep a prepared statement by its text, so texts that are
+/// used often come from a fixed set.
 #[derive(Debug, Clone)]
-pub(crate) enum Script {
-    /// A constant.
-    Fixed(&'static str),
-    /// Put together once and kept.
-    Built(Arc<str>),
+pub(crate) struct Script(Vec<Cow<'static, str>>);
+
+impl Script {
+    /// The statements as one text.
+    pub(super) fn joined(self) -> Cow<'static, str> {
+        let mut texts = self.0;
+        match texts.len() {
+            1 => texts.pop().unwrap_or_default(),
+            _ => Cow::Owned(texts.concat()),
+        }
+    }
+
+    pub(super) fn into_texts(self) -> Vec<Cow<'static, str>> {
+        self.0
+    }
 }
 
 impl From<&'static str> for Script {
     fn from(text: &'static str) -> Self {
-        Self::Fixed(text)
+        Self(vec![Cow::Borrowed(text)])
     }
 }
 
 impl From<String> for Script {
     fn from(text: String) -> Self {
-        Self::Built(text.into())
+        Self(vec![Cow::Owned(text)])
     }
 }
 
-/// Runs a script. With an error comes what was returned before it.
-pub(super) async fn run(
-    connection: &mut SqliteConnection,
-    script: Script,
-    args: Args,
-) -> (Sets, Result<(), sqlx::Error>) {
-    let mut sets = Sets::default();
-    if args.is_refused {
-        return (
-            sets,
-            Err(sqlx::Error::Encode(
-                "a value has no form in the database".into(),
-            )),
-        );
+impl From<&[&'static str]> for Script {
+    fn from(texts: &[&'static str]) -> Self {
+        Self(texts.iter().copied().map(Cow::Borrowed).collect())
     }
-    let query = match script {
-        Script::Fixed(text) => sqlx::query_with(text, args.values),
-        Script::Built(text) => sqlx::query_with(AssertSqlSafe(text), args.values),
-    };
-    let mut stream = connection.fetch_many(query);
-    let mut set = Set::default();
-    loop {
-        match stream.try_next().await {
-            Ok(Some(Either::Right(row))) => set.rows.push(row.into()),
-            Ok(Some(Either::Left(done))) => {
-                set.changes = done.rows_affected();
-                sets.sets.push(std::mem::take(&mut set));
-            }
-            Ok(None) => return (sets, Ok(())),
-            Err(error) => return (sets, Err(error)),
-        }
+}
+
+impl<const N: usize> From<[&'static str; N]> for Script {
+    fn from(texts: [&'static str; N]) -> Self {
+        Self::from(texts.as_slice())
+    }
+}
+
+impl From<Vec<&'static str>> for Script {
+    fn from(texts: Vec<&'static str>) -> Self {
+        Self::from(texts.as_slice())
     }
 }
