@@ -1,25 +1,33 @@
 //! A store whose payloads pass through a codec.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use super::commit::{Batch, BatchAck, CommitStore, Delivery, DeliveryAck};
 use super::error::StoreError;
-use super::lease::{Claim, Claimed, LeaseStore, LivenessLock, Recovery, UnreadableRun};
+use super::lease::{
+    Claim, Claimed, LeaseStore, Letter, LivenessLock, Outlook, Recovery, UnreadableRun,
+};
 use super::read::{ReadStore, RunRecord, Store};
+use super::seal::{open, seal};
+use crate::control_plane::ControlPlane;
 use crate::id::{InstanceId, RunId};
-use crate::model::{Checkpoint, InboxBody, InboxItem, NewRun, Run, RunPage, RunQuery};
+use crate::model::{
+    Checkpoint, Failure, InboxBody, InboxItem, InstanceReport, InstanceRow, NewRun, Run, RunPage,
+    RunQuery, WorkflowKey,
+};
 use crate::payload::{Codec, Payload};
 use crate::time::Clock;
 
 /// Any store, with payloads that pass through a [`Codec`] on their way in and out.
 ///
-/// Inputs, outputs, results, signals and published values are encoded. Names, tags, failures and
-/// log lines are not: people search and read them in the database.
+/// Inputs, outputs, results, signals, published values and failures are encoded; of a failure the
+/// code and whether it is retryable stay readable. Names, tags and log lines are not encoded:
+/// people search and read them in the database.
 #[derive(Debug, Clone)]
 pub struct CodecStore {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     codec: Arc<dyn Codec>,
 }
 
@@ -30,7 +38,7 @@ impl CodecStore {
         Self { store, codec }
     }
 
-    fn encode(&self, plain: &mut Payload) {
+    pub(super) fn encode(&self, plain: &mut Payload) {
         *plain = self.codec.encode(plain);
     }
 
@@ -39,20 +47,44 @@ impl CodecStore {
         Ok(())
     }
 
-    fn encode_batch(&self, batch: &Batch) -> Batch {
-        let mut starts = batch.starts.clone();
-        for NewRun { input, .. } in &mut starts {
+    fn seal(&self, failure: Option<&mut Failure>) {
+        if let Some(failure) = failure {
+            *failure = seal(&*self.codec, failure);
+        }
+    }
+
+    fn open(&self, failure: Option<&mut Failure>) -> Result<(), StoreError> {
+        match failure {
+            Some(failure) => Ok(open(&*self.codec, failure)?),
+            None => Ok(()),
+        }
+    }
+
+    fn encode_starts(&self, starts: &mut [NewRun]) {
+        for NewRun { input, .. } in starts {
             self.encode(input);
         }
-        let mut deliveries = batch.deliveries.clone();
-        for delivery in &mut deliveries {
+    }
+
+    fn encode_deliveries(&self, deliveries: &mut [Delivery]) {
+        for delivery in deliveries {
             let payload = match delivery {
-                Delivery::Signal { payload, .. } => Some(payload),
-                Delivery::Item { body, .. } => payload_of(body),
+                Delivery::Signal { payload, .. } | Delivery::Event { payload, .. } => Some(payload),
+                Delivery::Item { body, .. } => {
+                    self.seal(failure_of(body));
+                    payload_of(body)
+                }
                 Delivery::Requeue { .. } => None,
             };
             payload.into_iter().for_each(|payload| self.encode(payload));
         }
+    }
+
+    pub(super) fn encode_batch(&self, batch: &Batch) -> Batch {
+        let mut starts = batch.starts.clone();
+        self.encode_starts(&mut starts);
+        let mut deliveries = batch.deliveries.clone();
+        self.encode_deliveries(&mut deliveries);
         let mut commits = batch.commits.clone();
         for commit in &mut commits {
             let results = commit
@@ -62,6 +94,13 @@ impl CodecStore {
             let published = commit.published.iter_mut().map(|(_, value)| value);
             let payloads = results.chain(published).chain(commit.output.as_mut());
             payloads.for_each(|payload| self.encode(payload));
+            let checkpoints = commit.checkpoints.iter_mut();
+            checkpoints.for_each(|one| self.seal(one.failure.as_mut()));
+            self.seal(commit.failure.as_mut());
+            if let Some(beyond) = &mut commit.beyond {
+                self.encode_starts(&mut beyond.starts);
+                self.encode_deliveries(&mut beyond.sends);
+            }
         }
         Batch {
             starts,
@@ -71,10 +110,12 @@ impl CodecStore {
     }
 
     fn decode_item(&self, item: &mut InboxItem) -> Result<(), StoreError> {
+        self.open(failure_of(&mut item.body))?;
         payload_of(&mut item.body).map_or(Ok(()), |payload| self.decode(payload))
     }
 
     fn decode_checkpoint(&self, checkpoint: &mut Checkpoint) -> Result<(), StoreError> {
+        self.open(checkpoint.failure.as_mut())?;
         checkpoint
             .result
             .as_mut()
@@ -82,6 +123,7 @@ impl CodecStore {
     }
 
     fn decode_run(&self, run: &mut Run) -> Result<(), StoreError> {
+        self.open(run.failure.as_mut())?;
         self.decode(&mut run.input)?;
         run.output
             .as_mut()
@@ -104,43 +146,84 @@ impl CodecStore {
 /// The payload of an item, if it has one.
 fn payload_of(body: &mut InboxBody) -> Option<&mut Payload> {
     match body {
-        InboxBody::Signal { payload, .. } => Some(payload),
-        InboxBody::StepResult { outcome, .. } => outcome.as_mut().ok(),
-        InboxBody::Cancel => None,
+        InboxBody::Signal { payload, .. } | InboxBody::Event { payload, .. } => Some(payload),
+        InboxBody::StepResult { outcome, .. } | InboxBody::RunEnded { outcome, .. } => {
+            outcome.as_mut().ok()
+        }
+        InboxBody::Cancel | InboxBody::Compensate | InboxBody::Pause { .. } => None,
+    }
+}
+
+/// The failure of an item, if it has one.
+fn failure_of(body: &mut InboxBody) -> Option<&mut Failure> {
+    match body {
+        InboxBody::StepResult { outcome, .. } | InboxBody::RunEnded { outcome, .. } => {
+            outcome.as_mut().err()
+        }
+        InboxBody::Pause { why } => Some(why),
+        InboxBody::Signal { .. }
+        | InboxBody::Event { .. }
+        | InboxBody::Cancel
+        | InboxBody::Compensate => None,
     }
 }
 
 #[async_trait]
 impl CommitStore for CodecStore {
     async fn commit(&self, batch: &Batch) -> Result<BatchAck, StoreError> {
-        let mut ack = self.store.commit(&self.encode_batch(batch)).await?;
+        let ack = self.store.commit(&self.encode_batch(batch)).await?;
+        self.decode_ack(batch, ack)
+    }
+}
+
+impl CodecStore {
+    fn decode_ack(&self, batch: &Batch, mut ack: BatchAck) -> Result<BatchAck, StoreError> {
         // The batch is written: what cannot be decoded is told where it is read again.
         for (delivery, sent) in ack.deliveries.iter_mut().zip(&batch.deliveries) {
-            if let Ok(DeliveryAck::Delivered { item, .. }) = delivery {
-                restore(item, sent);
+            match delivery {
+                Ok(DeliveryAck::Delivered { item, .. }) => restore(item, sent),
+                Ok(DeliveryAck::Ended { told, .. } | DeliveryAck::Published { told }) => {
+                    self.decode_told(told);
+                }
+                Ok(
+                    DeliveryAck::Buffered | DeliveryAck::Duplicate | DeliveryAck::Requeued { .. },
+                )
+                | Err(_) => {}
             }
         }
         for commit in ack.commits.iter_mut().flatten() {
             for item in &mut commit.delivered {
                 self.decode_item(item)?;
             }
+            self.decode_told(&mut commit.told);
         }
         Ok(ack)
     }
+
+    /// What cannot be decoded is left out: whoever reads it from the inbox is told why.
+    pub(super) fn decode_told(&self, told: &mut Vec<DeliveryAck>) {
+        told.retain_mut(|one| match one {
+            DeliveryAck::Delivered { item, .. } => self.decode_item(item).is_ok(),
+            DeliveryAck::Ended { told, .. } | DeliveryAck::Published { told } => {
+                self.decode_told(told);
+                true
+            }
+            DeliveryAck::Buffered | DeliveryAck::Duplicate | DeliveryAck::Requeued { .. } => true,
+        });
+    }
 }
 
-/// Puts the plain payload that was sent back into the answer.
-fn restore(item: &mut InboxItem, sent: &Delivery) {
-    let plain = match sent {
-        Delivery::Signal { payload, .. } => Cow::Borrowed(payload),
-        Delivery::Item { body, .. } => match payload_of(&mut body.clone()) {
-            Some(payload) => Cow::Owned(payload.clone()),
-            None => return,
-        },
-        Delivery::Requeue { .. } => return,
-    };
-    if let Some(payload) = payload_of(&mut item.body) {
-        *payload = plain.into_owned();
+/// Puts what was sent back into the answer.
+pub(super) fn restore(item: &mut InboxItem, sent: &Delivery) {
+    match (sent, &mut item.body) {
+        (Delivery::Signal { payload, .. }, body) => {
+            if let Some(stored) = payload_of(body) {
+                stored.clone_from(payload);
+            }
+        }
+        (Delivery::Item { body, .. }, stored) => stored.clone_from(body),
+        // An event is told to many, each with an answer of its own.
+        (Delivery::Event { .. } | Delivery::Requeue { .. }, _) => {}
     }
 }
 
@@ -158,6 +241,14 @@ impl LeaseStore for CodecStore {
         self.store.heartbeat(instance, ttl).await
     }
 
+    async fn report(
+        &self,
+        instance: &InstanceId,
+        report: &InstanceReport,
+    ) -> Result<(), StoreError> {
+        self.store.report(instance, report).await
+    }
+
     async fn resign(&self, instance: &InstanceId) -> Result<(), StoreError> {
         self.store.resign(instance).await
     }
@@ -166,8 +257,20 @@ impl LeaseStore for CodecStore {
         &self,
         instance: &InstanceId,
         max_recoveries: u32,
+        letter: Letter<'_>,
     ) -> Result<Recovery, StoreError> {
-        self.store.recover(instance, max_recoveries).await
+        let letter = |stored: &Run| {
+            let mut run = stored.clone();
+            if let Err(error) = self.decode_run(&mut run) {
+                // The death of a run that cannot be read is still told of, without what it holds.
+                tracing::warn!(run_id = %run.id, error = &error as &dyn std::error::Error, "a dead run cannot be read");
+                (run.input, run.failure) = (Payload::null(), None);
+            }
+            let mut new = letter(&run)?;
+            self.encode(&mut new.input);
+            Some(new)
+        };
+        self.store.recover(instance, max_recoveries, &letter).await
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
@@ -188,8 +291,12 @@ impl LeaseStore for CodecStore {
         Ok(claimed)
     }
 
-    async fn woken(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {
-        self.store.woken(instance).await
+    async fn look(
+        &self,
+        instance: &InstanceId,
+        workflows: &[WorkflowKey],
+    ) -> Result<Outlook, StoreError> {
+        self.store.look(instance, workflows).await
     }
 }
 
@@ -210,7 +317,12 @@ impl ReadStore for CodecStore {
     }
 
     async fn list(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
-        self.store.list(query).await
+        let mut page = self.store.list(query).await?;
+        for run in &mut page.runs {
+            // One that cannot be read stays sealed: the others are still listed.
+            drop(self.open(run.failure.as_mut()));
+        }
+        Ok(page)
     }
 
     async fn changed_since(&self, run: &RunId, rev: u64) -> Result<Vec<Checkpoint>, StoreError> {
@@ -219,6 +331,16 @@ impl ReadStore for CodecStore {
             .iter_mut()
             .try_for_each(|one| self.decode_checkpoint(one))?;
         Ok(checkpoints)
+    }
+
+    async fn open_operations(
+        &self,
+        runs: &[RunId],
+    ) -> Result<Vec<(RunId, Checkpoint)>, StoreError> {
+        let mut open = self.store.open_operations(runs).await?;
+        open.iter_mut()
+            .try_for_each(|(_, one)| self.decode_checkpoint(one))?;
+        Ok(open)
     }
 
     async fn published(&self, run: &RunId, key: &str) -> Result<Option<Payload>, StoreError> {
@@ -232,6 +354,10 @@ impl ReadStore for CodecStore {
     async fn held(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {
         self.store.held(instance).await
     }
+
+    async fn instances(&self) -> Result<Vec<InstanceRow>, StoreError> {
+        self.store.instances().await
+    }
 }
 
 impl Store for CodecStore {
@@ -243,12 +369,46 @@ impl Store for CodecStore {
         self.store.clock()
     }
 
-    fn joins_transactions(&self) -> bool {
-        self.store.joins_transactions()
+    fn writers(&self) -> usize {
+        self.store.writers()
     }
 
-    fn seal(&self, run: &mut NewRun) {
-        self.encode(&mut run.input);
-        self.store.seal(run);
+    fn for_people(&self) -> Option<Arc<dyn Store>> {
+        let (store, codec) = (self.store.for_people()?, Arc::clone(&self.codec));
+        Some(Arc::new(Self { store, codec }))
+    }
+
+    fn control_plane(&self) -> Option<Arc<dyn ControlPlane>> {
+        self.store.control_plane()
+    }
+
+    #[cfg(feature = "_sql")]
+    fn host_connection(&self) -> Option<&sea_orm::DatabaseConnection> {
+        self.store.host_connection()
+    }
+
+    #[cfg(feature = "_sql")]
+    fn joined<'a>(
+        &'a self,
+        transaction: &'a sea_orm::DatabaseTransaction,
+    ) -> Option<Box<dyn CommitStore + 'a>> {
+        let store = self.store.joined(transaction)?;
+        Some(Box::new(JoinedCodec { codec: self, store }))
+    }
+}
+
+/// A store inside a transaction of the host, with payloads that pass through the codec.
+#[cfg(feature = "_sql")]
+struct JoinedCodec<'a> {
+    codec: &'a CodecStore,
+    store: Box<dyn CommitStore + 'a>,
+}
+
+#[cfg(feature = "_sql")]
+#[async_trait]
+impl CommitStore for JoinedCodec<'_> {
+    async fn commit(&self, batch: &Batch) -> Result<BatchAck, StoreError> {
+        let ack = self.store.commit(&self.codec.encode_batch(batch)).await?;
+        self.codec.decode_ack(batch, ack)
     }
 }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::StoreError;
+use super::event::NewListen;
 use crate::id::{FencingToken, InstanceId, RunId, Seq};
-use crate::model::{Checkpoint, Failure, InboxBody, InboxItem, NewRun, RunStatus, SignalId};
+use crate::model::{
+    Checkpoint, EventId, Facts, Failure, InboxBody, InboxItem, NewRun, RunStatus, SignalId,
+};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
@@ -78,7 +81,7 @@ pub struct RunCommit {
     pub token: FencingToken,
     /// Where the run stands from now on.
     pub status: RunStatus,
-    /// Who holds it from now on. An ended or blocked run is always released.
+    /// Who holds it from now on. A run that has ended or is set aside is always released.
     pub custody: Custody,
     /// When time alone makes it due, for whoever claims it next.
     pub wake_at: Timestamp,
@@ -105,6 +108,11 @@ pub struct RunCommit {
     pub published: Vec<(Arc<str>, Payload)>,
     /// Tags to be added.
     pub tags: Vec<Arc<str>>,
+    /// Whether others are known to wait for the end of the run, as it was read with the claim. A
+    /// hint that saves the store a second try; what holds is what the store knows.
+    pub is_joined: bool,
+    /// What it changes outside of the run; boxed, because few commits have any.
+    pub beyond: Option<Box<Beyond>>,
     /// When it was made.
     pub at: Timestamp,
 }
@@ -130,16 +138,90 @@ impl RunCommit {
             taken: Vec::new(),
             published: Vec::new(),
             tags: Vec::new(),
+            is_joined: false,
+            beyond: None,
             at,
         }
+    }
+
+    /// What it changes outside of the run.
+    pub fn beyond(&mut self) -> &mut Beyond {
+        self.beyond.get_or_insert_default()
+    }
+
+    /// The bytes of the payloads in it.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        let results = self.checkpoints.iter().filter_map(|it| it.result.as_ref());
+        let published = self.published.iter().map(|(_, value)| value);
+        let all = results.chain(published).chain(&self.output);
+        let bytes: usize = all.map(|payload| payload.as_bytes().len()).sum();
+        bytes + self.beyond.as_ref().map_or(0, |it| it.payload_bytes())
+    }
+
+    /// Whether it ends the run without a successor.
+    #[must_use]
+    pub fn ends_for_good(&self) -> bool {
+        let next = self.beyond.as_ref().and_then(|beyond| beyond.next.as_ref());
+        self.status.is_terminal() && next.is_none()
     }
 
     /// Whether the run has no owner afterwards.
     #[must_use]
     pub fn releases(&self) -> bool {
-        self.custody == Custody::Release
-            || self.status.is_terminal()
-            || self.status == RunStatus::Blocked
+        self.custody == Custody::Release || self.status.is_terminal() || self.status.is_set_aside()
+    }
+}
+
+/// What a commit changes outside of its run, in the same transaction and under the same token.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Beyond {
+    /// Runs to be stored, unless their id exists.
+    pub starts: Vec<NewRun>,
+    /// Ends of other runs to wait for.
+    pub joins: Vec<NewJoin>,
+    /// What is sent to other runs.
+    pub sends: Vec<Delivery>,
+    /// Waits for events to be opened.
+    pub listens: Vec<NewListen>,
+    /// Waits for events to be closed. One that was delivered to such a wait and not taken is
+    /// there for another wait of the run, as long as it is kept.
+    pub closed: Vec<Seq>,
+    /// Events that the run has taken: it does not hear them again.
+    pub heard: Vec<EventId>,
+    /// The run that this one continues as, which must be among `starts`. Whoever waits for the end
+    /// of this run waits for the end of that one from now on.
+    pub next: Option<RunId>,
+    /// The run undoes its steps from now on, because it was cancelled: so shall its children.
+    pub unwinds: bool,
+}
+
+impl Beyond {
+    /// The bytes of the payloads in it.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        let inputs = self.starts.iter().map(|new| new.input.as_bytes().len());
+        let sends = self.sends.iter().map(Delivery::payload_bytes);
+        inputs.chain(sends).sum()
+    }
+}
+
+/// A wait for the end of a run about to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewJoin {
+    /// The operation that waits.
+    pub seq: Seq,
+    /// The run whose end it waits for.
+    pub run: RunId,
+}
+
+impl NewJoin {
+    /// A wait of the operation at `seq` for the end of `run`.
+    #[must_use]
+    pub const fn new(seq: Seq, run: RunId) -> Self {
+        Self { seq, run }
     }
 }
 
@@ -166,15 +248,25 @@ impl NewWaiter {
 #[non_exhaustive]
 pub struct CommitAck {
     /// Signals that lay in the buffer and were handed to waits that this commit opened. They are
-    /// in the run's inbox now; these are copies, to save the owner a look.
+    /// in the run's inbox now; these are copies, to save the owner a look. So are the ends of
+    /// runs that had ended before this commit began to wait for them.
     pub delivered: Vec<InboxItem>,
+    /// One answer per start of [`Beyond::starts`].
+    pub starts: Vec<StartAck>,
+    /// What other runs got from this commit: what it sends, that this run has ended, that its
+    /// children are to cancel.
+    pub told: Vec<DeliveryAck>,
 }
 
 impl CommitAck {
     /// An answer with what was handed to new waits.
     #[must_use]
     pub const fn new(delivered: Vec<InboxItem>) -> Self {
-        Self { delivered }
+        Self {
+            delivered,
+            starts: Vec::new(),
+            told: Vec::new(),
+        }
     }
 }
 
@@ -191,6 +283,23 @@ pub enum Delivery {
         /// The value.
         payload: Payload,
         /// When it was sent.
+        at: Timestamp,
+    },
+    /// An event for every run with a wait that it matches.
+    Event {
+        /// Its id; a second publication with the same id does nothing.
+        id: EventId,
+        /// Its name, for people.
+        name: Arc<str>,
+        /// What is said about it.
+        facts: Facts,
+        /// The value.
+        payload: Payload,
+        /// Until when waits that are opened later may take it; `None` for not at all.
+        keep_until: Option<Timestamp>,
+        /// Until when its id is known.
+        known_until: Timestamp,
+        /// When it was published.
         at: Timestamp,
     },
     /// An item for one run: a step result or a cancel request.
@@ -211,6 +320,32 @@ pub enum Delivery {
     },
 }
 
+impl Delivery {
+    /// The bytes of the payload in it.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Signal { payload, .. }
+            | Self::Event { payload, .. }
+            | Self::Item {
+                body:
+                    InboxBody::Signal { payload, .. }
+                    | InboxBody::Event { payload, .. }
+                    | InboxBody::StepResult {
+                        outcome: Ok(payload),
+                        ..
+                    }
+                    | InboxBody::RunEnded {
+                        outcome: Ok(payload),
+                        ..
+                    },
+                ..
+            } => payload.as_bytes().len(),
+            Self::Item { .. } | Self::Requeue { .. } => 0,
+        }
+    }
+}
+
 /// What became of a [`Delivery`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryAck {
@@ -227,6 +362,11 @@ pub enum DeliveryAck {
     },
     /// Nobody waits for the signal yet; the next wait for its token gets it.
     Buffered,
+    /// The event was published.
+    Published {
+        /// What the runs got that were waiting for it, by their ids.
+        told: Vec<Self>,
+    },
     /// It has been delivered before; nothing changed.
     Duplicate,
     /// The run was ended at once, because nobody was executing it.
@@ -235,6 +375,8 @@ pub enum DeliveryAck {
         run: RunId,
         /// How it ended.
         status: RunStatus,
+        /// What other runs got by that.
+        told: Vec<Self>,
     },
     /// The run is due again.
     Requeued {
@@ -266,21 +408,52 @@ pub enum DeliveryAck {
 ///    The same [`SignalId`] is taken once.
 /// 8. Opening a waiter whose token has buffered signals takes the oldest one of them at once,
 ///    which the answer tells. It counts as no wake; a run that is released by the same commit is
-///    due now. A waiter that is open stays as it is.
+///    due now. A waiter that is open stays as it is. Waits of one batch wait in its order: by
+///    commit, then as the commit lists them.
 /// 9. Waking adds one to the run's `wakes` and, if it has no owner, makes it due now. An item
 ///    for a run that has ended is refused with [`StoreError::WrongStatus`], for one that does not
 ///    exist with [`StoreError::UnknownRun`]. One that waits in the inbox already (a cancel
 ///    request, the result of the same attempt) is a [`DeliveryAck::Duplicate`]. A blocked run
 ///    takes items and is not due.
 /// 10. A cancel request ends a run that nobody holds (`cancelled`) and marks one that is held
-///     `cancelling`.
+///     `cancelling`. A run that is `cancelling` stays so until its next owner ends it. A request to
+///     compensate marks the run `cancelling` in any case and makes one that nobody holds due, also
+///     if it is blocked or paused.
 /// 11. Closing a wait, by `withdrawn` or by the end of the run, hands a delivered signal that
 ///     was not taken to the next waiter of its token or back to the buffer, in its old place.
 /// 12. An end of a run empties its waiters and its inbox.
 /// 13. A requeue makes a failed, cancelled, dead or blocked run `pending` and due, clears its
 ///     failure and recoveries, and removes its fatal checkpoints and the abandoned ones, so that
-///     what ended the run is tried again. Waits for signals whose waiter went with the end of the
-///     run (clause 12) are removed too, so that they are opened again.
+///     what ended the run is tried again. Waits for signals and for the ends of runs, which went
+///     with the end of the run (clause 12), are removed too, so that they are opened again.
+/// 14. [`Beyond::starts`] are stored like other starts if, and only if, the commit is: a run whose
+///     id exists stays as it is. A run that is stored remembers its parent.
+/// 15. When a run ends, by a commit, a cancel request or a take-over, each operation that waits
+///     for its end gets a [`InboxBody::RunEnded`] in the same transaction, and its run is woken. A
+///     waiting run that has ended itself gets nothing.
+/// 16. Opening a wait for the end of a run that has ended, or does not exist, is answered at once,
+///     like clause 8. A wait that is open stays as it is. A commit that ends its run opens none.
+/// 17. When a run ends as cancelled, its children that have not ended and were started with
+///     [`OnCancel::Cascade`](crate::model::OnCancel) are asked to cancel in the same transaction,
+///     and so on down the tree. A commit with [`Beyond::unwinds`] sends them a request to
+///     compensate.
+/// 18. A commit that ends a run and names a `next` one hands those who wait for its end on to that
+///     run. A wait for the end of a run that has continued is a wait for the end of the last one.
+///     A request to cancel that the run got since its newest claim goes on to the next run.
+/// 19. [`Beyond::sends`] are delivered like other deliveries if, and only if, the commit is
+///     written; one that is refused changes nothing and is left out of [`CommitAck::told`].
+/// 60. An event goes to every run that has not ended and has a wait that it matches: in each of
+///     them the longest-waiting such wait is taken, an item is put into the inbox and the run is
+///     woken, all in one transaction. The same [`EventId`] is published once, until `known_until`.
+/// 61. An event is kept until `keep_until`. Opening a wait ([`Beyond::listens`]) takes the oldest
+///     kept event that it matches, unless the run has [heard](Beyond::heard) it or has it in its
+///     inbox; like clause 8, the answer tells, and it counts as no wake. A wait that is open
+///     stays as it is. A commit that ends its run opens none.
+/// 62. An event that lies untaken in the inbox when its wait is [closed](Beyond::closed) is dropped
+///     there, and the run may take it again: at once, if another wait of it is open that the kept
+///     event matches, and the answer tells of that.
+/// 63. An end closes all waits for events. A requeue lets them be opened again, as clause 13 says,
+///     and what the run has not heard by then may be taken by them.
 #[async_trait]
 pub trait CommitStore: Send + Sync {
     /// Writes a batch.

@@ -1,6 +1,6 @@
 //! Why a store call failed.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use crate::id::{FencingToken, InstanceId, RunId};
 use crate::model::{RunStatus, UnknownWord};
@@ -70,6 +70,29 @@ pub enum StoreError {
     #[error("a stored payload cannot be read")]
     Payload(#[from] PayloadError),
 
+    /// Somebody looked for what takes the database too long to find, or many look at once. The
+    /// engine's own calls have no such limit.
+    #[error("{operation} had no answer within {limit:?}; ask for less, or try again")]
+    TooSlow {
+        /// What was being done.
+        operation: &'static str,
+        /// How long people's reads may take.
+        limit: Duration,
+    },
+
+    /// The backend has no room for what is to be written: a full disk, or one that fails. Nothing
+    /// is wrong with the call; it is for whoever looks after the machine to mend.
+    #[error("{operation} failed in the {backend} store for want of room")]
+    OutOfRoom {
+        /// Which store.
+        backend: &'static str,
+        /// What was being done.
+        operation: &'static str,
+        /// What the backend said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+
     /// The backend refused or dropped the call. The outcome of a write is unknown.
     #[error("{operation} failed in the {backend} store")]
     Backend {
@@ -87,6 +110,9 @@ impl StoreError {
     /// Whether the same call may succeed later without anything being changed.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Backend { .. })
+        matches!(
+            self,
+            Self::Backend { .. } | Self::TooSlow { .. } | Self::OutOfRoom { .. }
+        )
     }
 }

@@ -6,19 +6,32 @@ use async_trait::async_trait;
 
 use super::{error::StoreError, read::RunRecord};
 use crate::id::{FencingToken, InstanceId, RunId};
-use crate::model::WorkflowKey;
+use crate::model::{InstanceReport, NewRun, Run, WorkflowKey};
 use crate::time::Timestamp;
+
+/// What a [`LivenessLock`] is made of.
+#[async_trait]
+pub trait Liveness: Send + Sync {
+    /// Gives the lock back, and returns when others can have it.
+    async fn release(self: Box<Self>);
+}
 
 /// Proof towards other processes that this one lives: freed by the system when it dies.
 ///
-/// Dropping it gives the lock back.
-pub struct LivenessLock(Option<Box<dyn Any + Send + Sync>>);
+/// Dropping it gives the lock back, sooner or later; [`release`](Self::release) waits for it.
+pub struct LivenessLock(Option<Box<dyn Liveness>>);
 
 impl LivenessLock {
-    /// A lock held by `guard`.
+    /// A lock held by `guard`, and free as soon as that is dropped.
     #[must_use]
     pub fn new(guard: impl Any + Send + Sync) -> Self {
-        Self(Some(Box::new(guard)))
+        Self::with(Guard(guard))
+    }
+
+    /// A lock that takes a call to give back.
+    #[must_use]
+    pub fn with(liveness: impl Liveness + 'static) -> Self {
+        Self(Some(Box::new(liveness)))
     }
 
     /// No lock: only the lease tells whether the instance lives.
@@ -31,6 +44,26 @@ impl LivenessLock {
     #[must_use]
     pub const fn is_held(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Gives the lock back, and returns when others can have it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the lock back too.
+    pub async fn release(self) {
+        if let Some(liveness) = self.0 {
+            liveness.release().await;
+        }
+    }
+}
+
+struct Guard<T>(T);
+
+#[async_trait]
+impl<T: Any + Send + Sync> Liveness for Guard<T> {
+    async fn release(self: Box<Self>) {
+        drop(self.0);
     }
 }
 
@@ -53,6 +86,16 @@ pub struct Claim<'a> {
     pub limit: u32,
 }
 
+/// What there is to do for an instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outlook {
+    /// When the next run of the workflows falls due, as far as is known.
+    pub next_due: Option<Timestamp>,
+    /// Runs of the instance that were woken more often than their owner has seen, in any order.
+    pub woken: Vec<RunId>,
+}
+
 /// What a claim got.
 #[derive(Debug, Default)]
 pub struct Claimed {
@@ -60,8 +103,6 @@ pub struct Claimed {
     pub runs: Vec<RunRecord>,
     /// Claimed runs whose rows this build cannot read; they are to be set aside one by one.
     pub unreadable: Vec<UnreadableRun>,
-    /// When the next run of these workflows falls due, as far as is known.
-    pub next_due: Option<Timestamp>,
 }
 
 /// A claimed run that cannot be executed because a row of it cannot be read.
@@ -88,6 +129,9 @@ pub struct Recovery {
     pub given_up: Vec<RunId>,
 }
 
+/// Makes the run that is started for one that is given up, in the same transaction.
+pub type Letter<'a> = &'a (dyn Fn(&Run) -> Option<NewRun> + Send + Sync);
+
 /// Who drives which run.
 ///
 /// # Contract
@@ -103,9 +147,16 @@ pub struct Recovery {
 /// 25. `recover` declares dead every other instance whose liveness lock can be taken or whose
 ///     lease ran out, forgets it, and makes its runs due. Those that were `running` count one
 ///     recovery; one that would exceed `max_recoveries` becomes `dead` instead. An instance
-///     whose lock is held and whose lease is good keeps its runs.
+///     whose lock is held and whose lease is good keeps its runs. The runs of an owner that is not
+///     known, because it wrote them after it was declared dead, are treated in the same way. For
+///     each run that becomes `dead`, the run that [`Letter`] makes of it is started in the same
+///     transaction, unless its id exists.
 /// 26. `resign` makes the instance's runs due without counting a recovery, and forgets it.
-/// 27. `woken` lists runs of the instance that were woken more often than their owner has seen.
+/// 27. `look` tells when the next run of the workflows falls due, and which runs of the instance
+///     were woken more often than their owner has seen. It changes nothing and costs one query,
+///     so that an idle instance can afford it every second.
+/// 28. `report` keeps what an instance says of itself for [`instances`](super::ReadStore::instances).
+///     Nothing else depends on it, and for an instance that is not known it does nothing.
 #[async_trait]
 pub trait LeaseStore: Send + Sync {
     /// Makes an instance known and takes its liveness lock.
@@ -126,6 +177,20 @@ pub trait LeaseStore: Send + Sync {
     /// [`StoreError::InstanceLost`] once it was declared dead, [`StoreError::Backend`] otherwise.
     async fn heartbeat(&self, instance: &InstanceId, ttl: Duration) -> Result<(), StoreError>;
 
+    /// Keeps what an instance says of itself, for people. Default: it is not kept.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`]; people then see the report before.
+    async fn report(
+        &self,
+        instance: &InstanceId,
+        report: &InstanceReport,
+    ) -> Result<(), StoreError> {
+        let _ = (instance, report);
+        Ok(())
+    }
+
     /// Gives back everything that an instance holds.
     ///
     /// # Errors
@@ -142,6 +207,7 @@ pub trait LeaseStore: Send + Sync {
         &self,
         instance: &InstanceId,
         max_recoveries: u32,
+        letter: Letter<'_>,
     ) -> Result<Recovery, StoreError>;
 
     /// Claims due runs.
@@ -152,10 +218,14 @@ pub trait LeaseStore: Send + Sync {
     /// the owner's own [`held`](super::ReadStore::held) finds them.
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError>;
 
-    /// Lists runs of `instance` with news in their inbox.
+    /// Looks for what there is to do.
     ///
     /// # Errors
     ///
     /// [`StoreError::Backend`].
-    async fn woken(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError>;
+    async fn look(
+        &self,
+        instance: &InstanceId,
+        workflows: &[WorkflowKey],
+    ) -> Result<Outlook, StoreError>;
 }

@@ -9,29 +9,38 @@
 //! | [`CommitStore`] | everything that changes runs, in one transaction for many runs |
 //! | [`LeaseStore`] | who drives which run: instances, claims, take-over |
 //! | [`ReadStore`] | what the engine loads and what people look at |
+//! | [`AmendStore`] | what operators change, and the log of it |
 //!
 //! What is not here: who calls it when (`engine`), and how values are encoded (`payload`).
 
+mod amend;
 mod commit;
 mod error;
+mod event;
 mod lease;
 mod read;
 
 mod cursor;
 mod rules;
+mod seal;
 
 mod codec;
+mod codec_amend;
 mod memory;
 #[cfg(feature = "_sql")]
 mod sql;
 
+pub use amend::{AmendStore, Amended, Amendment, Fork, Removal, Stand};
 pub use codec::CodecStore;
 pub use commit::{
-    Batch, BatchAck, CommitAck, CommitStore, Custody, Delivery, DeliveryAck, NewWaiter, RunCommit,
-    StartAck,
+    Batch, BatchAck, Beyond, CommitAck, CommitStore, Custody, Delivery, DeliveryAck, NewJoin,
+    NewWaiter, RunCommit, StartAck,
 };
 pub use error::StoreError;
-pub use lease::{Claim, Claimed, LeaseStore, LivenessLock, Recovery, UnreadableRun};
+pub use event::NewListen;
+pub use lease::{
+    Claim, Claimed, LeaseStore, Letter, Liveness, LivenessLock, Outlook, Recovery, UnreadableRun,
+};
 pub use memory::MemoryStore;
 pub use read::{ReadStore, RunRecord, Store};
 #[cfg(feature = "_sql")]

@@ -4,9 +4,10 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{commit::CommitStore, error::StoreError, lease::LeaseStore};
+use super::{amend::AmendStore, commit::CommitStore, error::StoreError, lease::LeaseStore};
+use crate::control_plane::ControlPlane;
 use crate::id::{InstanceId, RunId};
-use crate::model::{Checkpoint, InboxItem, NewRun, Run, RunPage, RunQuery};
+use crate::model::{Checkpoint, InboxItem, InstanceRow, Run, RunPage, RunQuery};
 use crate::payload::Payload;
 use crate::time::Clock;
 
@@ -42,8 +43,11 @@ impl RunRecord {
 /// 41. `load` returns run, history and inbox of one moment; `None` if there is no such run.
 /// 42. `list` is newest first by start, then by id, and a page continues where the last one
 ///     ended, also when runs were started meanwhile.
-/// 43. `changed_since` returns the checkpoints whose `rev` is larger, by `seq`.
+/// 43. `changed_since` returns the checkpoints whose `rev` is larger, by `seq`; `open_operations`
+///     those without an outcome, run by run.
 /// 44. `held` lists every run that the instance owns.
+/// 45. `instances` lists those that are known, oldest first, each with how many runs it owns and
+///     what it last reported.
 #[async_trait]
 pub trait ReadStore: Send + Sync {
     /// Loads a run with its history and inbox.
@@ -81,32 +85,95 @@ pub trait ReadStore: Send + Sync {
     /// [`StoreError::Backend`].
     async fn published(&self, run: &RunId, key: &str) -> Result<Option<Payload>, StoreError>;
 
+    /// Lists the operations that each of `runs` waits for or tries again, for people: a store may
+    /// leave out their payloads and logs. Runs that do not exist or wait for nothing are left out.
+    ///
+    /// The default loads every run. A store that can ask for the open operations alone does so.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`], or why a row cannot be read.
+    async fn open_operations(
+        &self,
+        runs: &[RunId],
+    ) -> Result<Vec<(RunId, Checkpoint)>, StoreError> {
+        let mut open = Vec::new();
+        for run in runs {
+            let history = self.load(run).await?.map(|record| record.history);
+            let history = history.unwrap_or_default().into_iter();
+            let waits = history.filter(|checkpoint| checkpoint.status.is_open());
+            open.extend(waits.map(|checkpoint| (run.clone(), checkpoint)));
+        }
+        Ok(open)
+    }
+
     /// Lists what an instance owns.
     ///
     /// # Errors
     ///
     /// [`StoreError::Backend`].
     async fn held(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError>;
+
+    /// Lists the instances that are known. Default: none, for a store that does not tell.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`].
+    async fn instances(&self) -> Result<Vec<InstanceRow>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Everything that the engine needs from persistence.
 ///
 /// The store also hands out the clock by which it judges due times.
-pub trait Store: CommitStore + LeaseStore + ReadStore + fmt::Debug + Send + Sync + 'static {
+pub trait Store:
+    CommitStore + LeaseStore + ReadStore + AmendStore + fmt::Debug + Send + Sync + 'static
+{
     /// A short name for messages, such as `sqlite`.
     fn name(&self) -> &'static str;
 
     /// The clock by which this store judges leases and due times.
     fn clock(&self) -> Arc<dyn Clock>;
 
-    /// Whether runs can be stored in a SQL transaction of the caller's.
-    fn joins_transactions(&self) -> bool {
-        false
+    /// How many batches it writes at once with profit. Default: 1.
+    fn writers(&self) -> usize {
+        1
     }
 
-    /// Gives the payloads of a run the form in which this store keeps them. A caller that writes
-    /// the run into a transaction of its own does this first.
-    fn seal(&self, run: &mut NewRun) {
-        let _ = run;
+    /// The same store for what people look at: on a few connections of its own with a time limit
+    /// for each statement ([`StoreError::TooSlow`]), so that nobody who looks keeps an engine
+    /// waiting. Default: none, they read as the engine does.
+    fn for_people(&self) -> Option<Arc<dyn Store>> {
+        None
+    }
+
+    /// How instances on this store tell each other news, if it has a way of its own. Default:
+    /// none, they poll.
+    fn control_plane(&self) -> Option<Arc<dyn ControlPlane>> {
+        None
+    }
+
+    /// Connections to the database of this store for the host's own tables. `None` for a store
+    /// without SQL.
+    #[cfg(feature = "_sql")]
+    fn host_connection(&self) -> Option<&sea_orm::DatabaseConnection> {
+        None
+    }
+
+    /// This store inside a transaction of the caller's: what is written there is stored if and
+    /// when the caller commits. `None` for a store without SQL.
+    ///
+    /// # Cancel safety
+    ///
+    /// A call that is dropped leaves a part of its batch in the transaction, which must then be
+    /// rolled back.
+    #[cfg(feature = "_sql")]
+    fn joined<'a>(
+        &'a self,
+        transaction: &'a sea_orm::DatabaseTransaction,
+    ) -> Option<Box<dyn CommitStore + 'a>> {
+        let _ = transaction;
+        None
     }
 }

@@ -3,6 +3,7 @@
 use super::error::StoreError;
 use crate::id::RunId;
 use crate::model::{Failure, InboxBody, RunStatus};
+use crate::payload::Payload;
 
 /// Why a run is given up; what its last owner reported is kept as the cause.
 pub(super) fn given_up(recoveries: u32, last: Option<Failure>) -> Failure {
@@ -12,6 +13,24 @@ pub(super) fn given_up(recoveries: u32, last: Option<Failure>) -> Failure {
         Some(last) => failure.caused_by(last),
         None => failure,
     }
+}
+
+/// How a run has ended, for those who wait for that.
+pub(super) fn outcome(
+    status: RunStatus,
+    output: Option<Payload>,
+    failure: Option<Failure>,
+) -> Result<Payload, Failure> {
+    if status == RunStatus::Completed {
+        return Ok(output.unwrap_or_else(Payload::null));
+    }
+    let unknown = || Failure::fatal(status.as_str(), format!("the run has ended as {status}"));
+    Err(failure.unwrap_or_else(unknown))
+}
+
+/// Why nobody can wait for the end of a run that does not exist.
+pub(super) fn nothing_to_wait_for(run: &RunId) -> Failure {
+    Failure::fatal("unknown_run", format!("there is no run `{run}`"))
 }
 
 /// Checks that a run may be requeued: it ended without output, or it is blocked.
@@ -25,6 +44,7 @@ pub(super) fn check_requeue(run: &RunId, status: RunStatus) -> Result<(), StoreE
         RunStatus::Pending
         | RunStatus::Running
         | RunStatus::Suspended
+        | RunStatus::Paused
         | RunStatus::Cancelling
         | RunStatus::Completed => Err(refused(run, status, "requeued")),
     }
@@ -36,15 +56,38 @@ pub(super) fn check_item(
     status: RunStatus,
     body: &InboxBody,
 ) -> Result<(), StoreError> {
-    if !status.is_terminal() {
+    let takes_it = match body {
+        InboxBody::Pause { .. } => matches!(
+            status,
+            RunStatus::Pending | RunStatus::Running | RunStatus::Suspended
+        ),
+        InboxBody::Cancel
+        | InboxBody::Compensate
+        | InboxBody::StepResult { .. }
+        | InboxBody::Signal { .. }
+        | InboxBody::Event { .. }
+        | InboxBody::RunEnded { .. } => !status.is_terminal(),
+    };
+    if takes_it {
         return Ok(());
     }
     let asked = match body {
-        InboxBody::Cancel => "cancelled",
+        InboxBody::Cancel | InboxBody::Compensate => "cancelled",
+        InboxBody::Pause { .. } => "paused",
         InboxBody::StepResult { .. } => "given a step result",
         InboxBody::Signal { .. } => "signalled",
+        InboxBody::Event { .. } => "told of an event",
+        InboxBody::RunEnded { .. } => "told of the end of a run",
     };
     Err(refused(run, status, asked))
+}
+
+/// Checks that a run may be removed: it has ended.
+pub(super) fn check_remove(run: &RunId, status: RunStatus) -> Result<(), StoreError> {
+    if status.is_terminal() {
+        return Ok(());
+    }
+    Err(refused(run, status, "deleted"))
 }
 
 fn refused(run: &RunId, status: RunStatus, asked: &'static str) -> StoreError {

@@ -8,7 +8,7 @@ use super::signal::Untaken;
 use super::state::{Item, Row, State};
 use super::store::MemoryStore;
 use crate::id::RunId;
-use crate::model::{CheckpointKind, CheckpointStatus, InboxBody, RunStatus};
+use crate::model::{CheckpointStatus, InboxBody, RunStatus};
 use crate::store::commit::{
     Batch, BatchAck, CommitAck, CommitStore, Delivery, DeliveryAck, RunCommit,
 };
@@ -41,9 +41,10 @@ impl CommitStore for MemoryStore {
 }
 
 impl State {
-    /// Writes all commits, then closes waits, then hands on what lay in them, then opens waits.
+    /// Writes all commits, then closes waits, then hands on what lay in them, then opens waits, then
+    /// tells of ends, then does what reaches beyond the runs.
     /// The order does not depend on how the commits of a batch are arranged.
-    fn commit_all(
+    pub(super) fn commit_all(
         &mut self,
         commits: &[RunCommit],
         now: Timestamp,
@@ -76,6 +77,23 @@ impl State {
                     .collect();
             }
         }
+        for ((commit, no), ack) in commits.iter().zip(&places).zip(&mut acks) {
+            if let (Some(no), Ok(ack)) = (*no, ack)
+                && commit.ends_for_good()
+            {
+                ack.told = self.ended(no, now);
+            }
+        }
+        for (commit, ack) in commits.iter().zip(&mut acks) {
+            if let Ok(ack) = ack {
+                self.start_beyond(commit, now, ack);
+            }
+        }
+        for ((commit, no), ack) in commits.iter().zip(&places).zip(&mut acks) {
+            if let (Some(no), Ok(ack)) = (*no, ack) {
+                self.reach_beyond(no, commit, now, ack);
+            }
+        }
         acks
     }
 
@@ -97,11 +115,16 @@ impl State {
         Ok(no)
     }
 
-    fn deliver(&mut self, delivery: &Delivery, now: Timestamp) -> Result<DeliveryAck, StoreError> {
+    pub(super) fn deliver(
+        &mut self,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<DeliveryAck, StoreError> {
         match delivery {
             Delivery::Signal {
                 id, token, payload, ..
             } => Ok(self.signal(*id, token, payload, now)),
+            Delivery::Event { .. } => Ok(self.publish_event(delivery, now)),
             Delivery::Item { run, body, at } => {
                 let no = self.check(run, |status| rules::check_item(run, status, body))?;
                 Ok(self.item(no, body, *at, now))
@@ -114,7 +137,7 @@ impl State {
         }
     }
 
-    fn check(
+    pub(super) fn check(
         &self,
         run: &RunId,
         rule: impl FnOnce(RunStatus) -> Result<(), StoreError>,
@@ -126,17 +149,26 @@ impl State {
         Ok(no)
     }
 
-    fn item(&mut self, no: usize, body: &InboxBody, at: Timestamp, now: Timestamp) -> DeliveryAck {
+    pub(super) fn item(
+        &mut self,
+        no: usize,
+        body: &InboxBody,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> DeliveryAck {
         let Some(row) = self.rows.get(no) else {
             return DeliveryAck::Duplicate;
         };
         let run = row.run.id.clone();
-        if *body == InboxBody::Cancel && row.run.owner.is_none() {
+        // One that is cancelling and held by nobody may have undone half of its steps.
+        let may_end = row.run.owner.is_none() && row.run.status != RunStatus::Cancelling;
+        if *body == InboxBody::Cancel && may_end {
             let status = RunStatus::Cancelled;
             self.change(no, |row| row.end(status, at, now));
             let untaken = self.close_all(no);
             self.redeliver(untaken, now);
-            return DeliveryAck::Ended { run, status };
+            let told = self.ended(no, now);
+            return DeliveryAck::Ended { run, status, told };
         }
         if row.inbox.values().any(|item| is_same(&item.body, body)) {
             return DeliveryAck::Duplicate;
@@ -148,8 +180,11 @@ impl State {
         let Some(item) = self.put_item(no, item) else {
             return DeliveryAck::Duplicate;
         };
-        if *body == InboxBody::Cancel {
-            self.change(no, |row| row.run.status = RunStatus::Cancelling);
+        if matches!(body, InboxBody::Cancel | InboxBody::Compensate) {
+            self.change(no, |row| {
+                row.run.status = RunStatus::Cancelling;
+                row.asked = Some(body.clone());
+            });
         }
         self.wake(no, now);
         let row = self.rows.get(no);
@@ -165,7 +200,9 @@ impl State {
 /// Whether `new` is already waiting as `old`: a request to cancel, or the result of one attempt.
 fn is_same(old: &InboxBody, new: &InboxBody) -> bool {
     match (old, new) {
-        (InboxBody::Cancel, InboxBody::Cancel) => true,
+        (InboxBody::Cancel, InboxBody::Cancel)
+        | (InboxBody::Compensate, InboxBody::Compensate)
+        | (InboxBody::Pause { .. }, InboxBody::Pause { .. }) => true,
         (
             InboxBody::StepResult { seq, attempt, .. },
             InboxBody::StepResult {
@@ -174,6 +211,7 @@ fn is_same(old: &InboxBody, new: &InboxBody) -> bool {
                 ..
             },
         ) => seq == new_seq && attempt == new_attempt,
+        (InboxBody::RunEnded { seq, .. }, InboxBody::RunEnded { seq: new, .. }) => seq == new,
         _ => false,
     }
 }
@@ -194,7 +232,7 @@ impl Row {
         run.updated_at = commit.at;
         if commit.releases() {
             run.owner = None;
-            if run.status.is_terminal() || run.status == RunStatus::Blocked {
+            if run.status.is_terminal() || run.status.is_set_aside() {
                 run.wake_at = Timestamp::MAX;
             } else if run.wakes > commit.seen_wakes {
                 run.wake_at = now;
@@ -221,8 +259,8 @@ impl Row {
         let was_ended = self.run.status.is_terminal();
         self.history.retain(|old| match old.status {
             CheckpointStatus::Fatal | CheckpointStatus::Abandoned => false,
-            // Its waiter went with the end of the run.
-            CheckpointStatus::Waiting => !(was_ended && old.kind == CheckpointKind::Signal),
+            // What it waited with went with the end of the run.
+            CheckpointStatus::Waiting => !(was_ended && old.kind.is_wait_for_others()),
             CheckpointStatus::Retrying
             | CheckpointStatus::Completed
             | CheckpointStatus::Failed

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use super::state::{Instance, State};
 use super::store::MemoryStore;
 use crate::id::{InstanceId, RunId};
-use crate::model::RunStatus;
+use crate::model::{InstanceReport, RunStatus, WorkflowKey};
 use crate::store::error::StoreError;
-use crate::store::lease::{Claim, Claimed, LeaseStore, LivenessLock, Recovery};
+use crate::store::lease::{Claim, Claimed, LeaseStore, Letter, LivenessLock, Outlook, Recovery};
 use crate::store::rules;
 use crate::time::Timestamp;
 
@@ -24,6 +24,7 @@ impl LeaseStore for MemoryStore {
         let known = Instance {
             lease_until: self.now() + ttl,
             lock: Arc::downgrade(&lock),
+            report: None,
         };
         self.lock().instances.insert(instance.clone(), known);
         Ok(LivenessLock::new(lock))
@@ -43,6 +44,18 @@ impl LeaseStore for MemoryStore {
         Ok(())
     }
 
+    async fn report(
+        &self,
+        instance: &InstanceId,
+        report: &InstanceReport,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        if let Some(known) = self.lock().instances.get_mut(instance) {
+            known.report = Some((now, report.clone()));
+        }
+        Ok(())
+    }
+
     async fn resign(&self, instance: &InstanceId) -> Result<(), StoreError> {
         let now = self.now();
         let mut state = self.lock();
@@ -57,6 +70,7 @@ impl LeaseStore for MemoryStore {
         &self,
         instance: &InstanceId,
         max_recoveries: u32,
+        letter: Letter<'_>,
     ) -> Result<Recovery, StoreError> {
         let now = self.now();
         let mut state = self.lock();
@@ -75,11 +89,15 @@ impl LeaseStore for MemoryStore {
             }
             recovery.dead.push(dead);
         }
-        let untaken = ended
-            .into_iter()
-            .flat_map(|no| state.close_all(no))
-            .collect();
+        let untaken = ended.iter().flat_map(|no| state.close_all(*no)).collect();
         state.redeliver(untaken, now);
+        for no in ended {
+            state.ended(no, now);
+            let dead = state.rows.get(no).map(|row| row.run.clone());
+            if let Some(new) = dead.and_then(|run| letter(&run)) {
+                state.start(&new, now);
+            }
+        }
         Ok(recovery)
     }
 
@@ -89,7 +107,7 @@ impl LeaseStore for MemoryStore {
         let wanted: Vec<usize> = {
             let come = state.due.iter().take_while(|(due, _)| *due <= now);
             let ours = come
-                .filter(|(_, no)| state.is_for(*no, &claim))
+                .filter(|(_, no)| state.is_of(*no, claim.workflows))
                 .map(|(_, no)| *no);
             ours.take(usize::try_from(claim.limit).unwrap_or(usize::MAX))
                 .collect()
@@ -102,38 +120,52 @@ impl LeaseStore for MemoryStore {
                 row.run.updated_at = now;
                 if row.run.status != RunStatus::Cancelling {
                     row.run.status = RunStatus::Running;
+                    row.asked = None;
                 }
                 row.record()
             });
             claimed.runs.extend(record);
         }
-        let next = state.due.iter().find(|(_, no)| state.is_for(*no, &claim));
-        claimed.next_due = next.map(|(due, _)| *due);
         Ok(claimed)
     }
 
-    async fn woken(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {
+    async fn look(
+        &self,
+        instance: &InstanceId,
+        workflows: &[WorkflowKey],
+    ) -> Result<Outlook, StoreError> {
         let state = self.lock();
-        let rows = state
-            .held(instance)
-            .into_iter()
-            .filter_map(|no| state.rows.get(no));
+        let mut due = state.due.iter();
+        let next = due.find(|(_, no)| state.is_of(*no, workflows));
+        let held = state.held(instance);
+        let rows = held.into_iter().filter_map(|no| state.rows.get(no));
         let woken = rows.filter(|row| row.run.wakes > row.run.seen_wakes);
-        Ok(woken.map(|row| row.run.id.clone()).collect())
+        Ok(Outlook {
+            next_due: next.map(|(due, _)| *due),
+            woken: woken.map(|row| row.run.id.clone()).collect(),
+        })
     }
 }
 
 impl State {
-    fn is_for(&self, no: usize, claim: &Claim<'_>) -> bool {
+    fn is_of(&self, no: usize, workflows: &[WorkflowKey]) -> bool {
         self.rows
             .get(no)
-            .is_some_and(|row| claim.workflows.contains(&row.run.workflow))
+            .is_some_and(|row| workflows.contains(&row.run.workflow))
     }
 
     fn dead(&self, but: &InstanceId, now: Timestamp) -> Vec<InstanceId> {
         let others = self.instances.iter().filter(|(id, _)| *id != but);
         let dead = others.filter(|(_, one)| one.lock.strong_count() == 0 || one.lease_until <= now);
-        dead.map(|(id, _)| id.clone()).collect()
+        let mut dead: Vec<InstanceId> = dead.map(|(id, _)| id.clone()).collect();
+        let owners = self.owners().filter(|id| *id != but);
+        dead.extend(
+            owners
+                .filter(|id| !self.instances.contains_key(id))
+                .cloned(),
+        );
+        dead.sort();
+        dead
     }
 
     /// Gives the run of a dead instance back, or gives it up and returns its id.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::state::Row;
 use super::store::MemoryStore;
 use crate::id::{InstanceId, RunId};
-use crate::model::{Checkpoint, Run, RunPage, RunQuery};
+use crate::model::{Checkpoint, InstanceRow, Run, RunPage, RunQuery};
 use crate::payload::Payload;
 use crate::store::cursor::Cursor;
 use crate::store::error::StoreError;
@@ -28,7 +28,9 @@ impl ReadStore for MemoryStore {
         let asked = state
             .rows
             .iter()
-            .map(|row| &row.run)
+            .enumerate()
+            .filter(|(no, _)| state.is_there(*no))
+            .map(|(_, row)| &row.run)
             .filter(|run| matches(query, run));
         let mut found: Vec<(Cursor, &Run)> = asked.map(|run| (place(run), run)).collect();
         found.retain(|(at, _)| after.as_ref().is_none_or(|after| at < after));
@@ -52,6 +54,19 @@ impl ReadStore for MemoryStore {
             .collect())
     }
 
+    async fn open_operations(
+        &self,
+        runs: &[RunId],
+    ) -> Result<Vec<(RunId, Checkpoint)>, StoreError> {
+        let state = self.lock();
+        let open = runs.iter().flat_map(|run| {
+            let history = state.row(run).into_iter().flat_map(|row| &row.history);
+            let open = history.filter(|checkpoint| checkpoint.status.is_open());
+            open.map(|checkpoint| (run.clone(), checkpoint.clone()))
+        });
+        Ok(open.collect())
+    }
+
     async fn published(&self, run: &RunId, key: &str) -> Result<Option<Payload>, StoreError> {
         Ok(self
             .lock()
@@ -66,6 +81,21 @@ impl ReadStore for MemoryStore {
             .into_iter()
             .filter_map(|no| state.rows.get(no));
         Ok(rows.map(|row| row.run.id.clone()).collect())
+    }
+
+    async fn instances(&self) -> Result<Vec<InstanceRow>, StoreError> {
+        let state = self.lock();
+        // Ids begin with the time at which they were made.
+        let rows = state.instances.iter().map(|(id, known)| {
+            let mut row = InstanceRow::new(id.clone(), known.lease_until);
+            if let Some((at, report)) = &known.report {
+                row.reported_at = Some(*at);
+                row.report = Some(report.clone());
+            }
+            row.runs = u64::try_from(state.held(id).len()).unwrap_or(u64::MAX);
+            row
+        });
+        Ok(rows.collect())
     }
 }
 
@@ -82,7 +112,17 @@ fn matches(query: &RunQuery, run: &Run) -> bool {
             .workflow
             .as_ref()
             .is_none_or(|name| *name == run.workflow.name)
+        && query
+            .parent
+            .as_ref()
+            .is_none_or(|parent| run.parent.as_ref().is_some_and(|it| it.run == *parent))
         && query.tag.as_ref().is_none_or(|tag| run.tags.contains(tag))
+        && query
+            .id_prefix
+            .as_ref()
+            .is_none_or(|prefix| run.id.as_str().starts_with(&**prefix))
+        && query.since.is_none_or(|since| run.created_at >= since)
+        && query.until.is_none_or(|until| run.created_at <= until)
 }
 
 fn without_payloads(run: &Run) -> Run {

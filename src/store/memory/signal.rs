@@ -96,6 +96,7 @@ impl State {
         for seq in open {
             self.close_wait(no, seq);
         }
+        self.end_listens(no);
         inbox.into_iter().filter_map(untaken).collect()
     }
 

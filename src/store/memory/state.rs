@@ -7,8 +7,11 @@ use std::{
 
 use hashbrown::HashMap;
 
+use super::audience::Events;
 use crate::id::{FencingToken, InstanceId, RunId, Seq};
-use crate::model::{Checkpoint, InboxBody, InboxItem, NewRun, Run, RunStatus, SignalId};
+use crate::model::{
+    AuditEntry, Checkpoint, InboxBody, InboxItem, InstanceReport, NewRun, Run, RunStatus, SignalId,
+};
 use crate::payload::Payload;
 use crate::store::commit::StartAck;
 use crate::store::read::RunRecord;
@@ -17,7 +20,8 @@ use crate::time::Timestamp;
 /// Everything.
 #[derive(Default, Clone)]
 pub(super) struct State {
-    /// The runs in the order in which they were started.
+    /// The runs in the order in which they were started. One that was removed leaves an empty row,
+    /// which no id leads to.
     pub(super) rows: Vec<Row>,
     by_id: HashMap<RunId, usize>,
     /// Invariant: holds `(wake_at, no)` of exactly the runs that time alone makes due.
@@ -31,8 +35,16 @@ pub(super) struct State {
     /// Every signal that was taken, with its token: what makes a second delivery a duplicate.
     pub(super) signals: HashMap<SignalId, Arc<str>>,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
+    /// The runs that runs have started.
+    pub(super) children: BTreeMap<RunId, Vec<usize>>,
+    /// Open waits for the end of runs, by run; each with its place among all.
+    pub(super) joins: BTreeMap<usize, Vec<Join>>,
+    pub(super) events: Events,
+    /// What operators did, oldest first.
+    pub(super) audit: Vec<AuditEntry>,
     last_item: i64,
     pub(super) last_waiter: u64,
+    pub(super) last_join: u64,
 }
 
 /// A run and what belongs to it.
@@ -44,6 +56,8 @@ pub(super) struct Row {
     pub(super) inbox: BTreeMap<i64, Item>,
     pub(super) waiters: BTreeMap<Seq, (Arc<str>, u64)>,
     pub(super) published: BTreeMap<Arc<str>, Payload>,
+    /// The request to cancel that came since the newest claim.
+    pub(super) asked: Option<InboxBody>,
 }
 
 /// An item of an inbox.
@@ -54,12 +68,16 @@ pub(super) struct Item {
     pub(super) signal: Option<SignalId>,
 }
 
+/// A wait for the end of a run: its place among all, and the run and operation that wait.
+pub(super) type Join = (u64, (usize, Seq));
+
 /// A known instance.
 #[derive(Clone)]
 pub(super) struct Instance {
     pub(super) lease_until: Timestamp,
     /// Lives as long as the instance's [`LivenessLock`](crate::store::LivenessLock).
     pub(super) lock: Weak<()>,
+    pub(super) report: Option<(Timestamp, InstanceReport)>,
 }
 
 /// Where a run stands in the indexes.
@@ -89,7 +107,30 @@ impl State {
         self.index(no, None, &row.keys());
         self.rows.push(row);
         self.by_id.insert(new.id.clone(), no);
+        if let Some(parent) = &new.parent {
+            let children = self.children.entry(parent.run.clone()).or_default();
+            children.push(no);
+        }
         StartAck::Created
+    }
+
+    /// Removes an ended run, which is in no index but that of the ids.
+    pub(super) fn remove(&mut self, run: &RunId) {
+        let Some(no) = self.by_id.remove(run) else {
+            return;
+        };
+        if let Some(row) = self.rows.get_mut(no) {
+            row.history = Vec::new();
+            row.published.clear();
+            row.run.input = Payload::default();
+            row.run.output = None;
+        }
+    }
+
+    /// Whether the row is that of a run, and not one that was removed.
+    pub(super) fn is_there(&self, no: usize) -> bool {
+        let row = self.rows.get(no);
+        row.is_some_and(|row| self.no(&row.run.id) == Some(no))
     }
 
     /// Changes a run and puts it where it belongs in the indexes.
@@ -123,6 +164,12 @@ impl State {
         if let Some(owner) = &after.owner {
             self.owned.entry(owner.clone()).or_default().insert(no);
         }
+    }
+
+    /// Whoever owns a run.
+    pub(super) fn owners(&self) -> impl Iterator<Item = &InstanceId> {
+        let owned = self.owned.iter();
+        owned.filter(|(_, held)| !held.is_empty()).map(|(id, _)| id)
     }
 
     /// The runs that an instance owns, in the order of their start.
@@ -173,6 +220,10 @@ impl Row {
             created_at: now,
             updated_at: now,
             finished_at: None,
+            parent: new.parent.clone(),
+            is_joined: false,
+            next: None,
+            deadline: new.deadline,
         };
         Self {
             run,
@@ -180,6 +231,7 @@ impl Row {
             inbox: BTreeMap::new(),
             waiters: BTreeMap::new(),
             published: BTreeMap::new(),
+            asked: None,
         }
     }
 
@@ -192,9 +244,9 @@ impl Row {
         }
     }
 
-    /// Makes a run that nobody holds due now; a blocked one waits for its requeue.
+    /// Makes a run that nobody holds due now; one that is set aside waits until it is asked for.
     pub(super) fn make_due(&mut self, now: Timestamp) {
-        if self.run.owner.is_none() && self.run.status != RunStatus::Blocked {
+        if self.run.owner.is_none() && !self.run.status.is_set_aside() {
             self.run.wake_at = now;
         }
     }

@@ -8,10 +8,12 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 
 use super::state::State;
+use crate::control_plane::{ControlPlane, InProcessPlane};
 use crate::store::read::Store;
 use crate::time::{Clock, SystemClock, Timestamp};
 
-/// A store in memory. Cloning it is cheap: clones share the same runs.
+/// A store in memory. Cloning it is cheap: clones share the same runs, and engines on them tell
+/// each other news at once.
 ///
 /// Everything is lost with the process. To test recovery, drop an engine and start another one on
 /// a clone of its store.
@@ -19,6 +21,7 @@ use crate::time::{Clock, SystemClock, Timestamp};
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
     clock: Arc<dyn Clock>,
+    plane: InProcessPlane,
 }
 
 impl MemoryStore {
@@ -34,6 +37,7 @@ impl MemoryStore {
         Self {
             state: Arc::default(),
             clock,
+            plane: InProcessPlane::default(),
         }
     }
 
@@ -48,6 +52,7 @@ impl MemoryStore {
         Self {
             state: Arc::new(Mutex::new(state)),
             clock: Arc::clone(&self.clock),
+            plane: InProcessPlane::default(),
         }
     }
 
@@ -79,5 +84,9 @@ impl Store for MemoryStore {
 
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
+    }
+
+    fn control_plane(&self) -> Option<Arc<dyn ControlPlane>> {
+        Some(Arc::new(self.plane.clone()))
     }
 }

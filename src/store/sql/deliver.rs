@@ -1,10 +1,8 @@
 //! What arrives from outside, inside a write transaction, one by one.
 
-use std::str::FromStr;
-
 use super::record;
-use super::signal::{Parts, Transaction};
-use super::statements::{END_RUN, FIND_ITEM, FIND_RUN, REQUEUE};
+use super::signal::Parts;
+use super::transaction::Transaction;
 use crate::driver::sql::Args;
 use crate::id::RunId;
 use crate::model::{InboxBody, RunStatus};
@@ -13,10 +11,10 @@ use crate::store::error::StoreError;
 use crate::store::rules;
 use crate::time::Timestamp;
 
-/// What a delivery needs to know of its run.
-struct Target {
-    no: i64,
-    status: RunStatus,
+/// What a delivery needs to know of its run, which is locked.
+pub(super) struct Target {
+    pub(super) no: i64,
+    pub(super) status: RunStatus,
     is_held: bool,
 }
 
@@ -29,27 +27,27 @@ impl Transaction<'_, '_> {
                 payload,
                 at,
             } => self.signal(*id, token, payload, *at).await,
+            Delivery::Event { .. } => self.publish_event(delivery).await,
             Delivery::Item { run, body, at } => self.item(run, body, *at).await,
             Delivery::Requeue { run, .. } => {
                 let target = self.target(run).await?;
                 rules::check_requeue(run, target.status)?;
                 let args = Args::new().with(target.no).with(self.now.as_millis());
-                self.run(REQUEUE, args).await?;
+                self.run(self.texts().deliver.requeue, &args).await?;
                 Ok(DeliveryAck::Requeued { run: run.clone() })
             }
         }
     }
 
-    async fn target(&mut self, run: &RunId) -> Result<Target, StoreError> {
-        let sets = self
-            .run(FIND_RUN, Args::new().with(run.to_string()))
-            .await?;
+    pub(super) async fn target(&mut self, run: &RunId) -> Result<Target, StoreError> {
+        let text = self.texts().deliver.find_run;
+        let sets = self.run(text, &Args::new().with(run.as_str())).await?;
         let Some(row) = sets.first(0) else {
             return Err(StoreError::UnknownRun { run: run.clone() });
         };
         Ok(Target {
             no: record::get(row, 0)?,
-            status: RunStatus::from_str(&record::get::<String>(row, 1)?)?,
+            status: record::status(row, 1)?,
             is_held: record::owner(row, 2)?.is_some(),
         })
     }
@@ -62,23 +60,26 @@ impl Transaction<'_, '_> {
     ) -> Result<DeliveryAck, StoreError> {
         let target = self.target(run).await?;
         rules::check_item(run, target.status, body)?;
-        if *body == InboxBody::Cancel && !target.is_held {
+        // One that is cancelling and held by nobody may have undone half of its steps.
+        let may_end = !target.is_held && target.status != RunStatus::Cancelling;
+        if *body == InboxBody::Cancel && may_end {
             let status = RunStatus::Cancelled;
             self.end_run(target.no, status, at, None).await?;
-            let untaken = self.close_all(target.no).await?;
+            let untaken = self.close_all(&[target.no]).await?;
             self.redeliver(untaken).await?;
+            let told = self.cancelled(run, target.no).await?;
             return Ok(DeliveryAck::Ended {
                 run: run.clone(),
                 status,
+                told,
             });
         }
         // Recognising an item that waits already makes it safe to send a batch again.
         if !matches!(body, InboxBody::Signal { .. }) {
             let parts = Parts::of(body);
             let args = Args::new().with(target.no).with(parts.kind);
-            let sets = self
-                .run(FIND_ITEM, args.with(parts.seq).with(parts.attempt))
-                .await?;
+            let args = args.with(parts.seq).with(parts.attempt);
+            let sets = self.run(self.texts().deliver.find_item, &args).await?;
             if sets.first(0).is_some() {
                 return Ok(DeliveryAck::Duplicate);
             }
@@ -100,6 +101,8 @@ impl Transaction<'_, '_> {
             .with(at.as_millis())
             .with(self.now.as_millis())
             .with(failure);
-        self.run(END_RUN, args).await.map(drop)
+        self.run(self.texts().deliver.end_run, &args)
+            .await
+            .map(drop)
     }
 }

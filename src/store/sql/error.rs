@@ -2,19 +2,51 @@
 
 use std::error::Error;
 
+use super::statements::{batch, sqlite};
+use crate::driver::sql::{Dialect, SqlError};
 use crate::store::error::StoreError;
 
-/// The store's name in messages.
-pub(super) const NAME: &str = "sqlite";
+/// A batch has met something that it must not touch as it is being written.
+#[derive(Debug, thiserror::Error)]
+#[error("the batch is to be written again with more care")]
+pub(super) struct NeedsCare;
 
 /// The error of a call that the database refused.
 pub(super) fn backend(
+    dialect: Dialect,
     operation: &'static str,
     source: impl Into<Box<dyn Error + Send + Sync>>,
 ) -> StoreError {
-    StoreError::Backend {
-        backend: NAME,
-        operation,
-        source: source.into(),
+    let (backend, source) = (dialect.name(), source.into());
+    if SqlError::find(&*source).is_some_and(SqlError::is_out_of_room) {
+        return StoreError::OutOfRoom {
+            backend,
+            operation,
+            source,
+        };
     }
+    StoreError::Backend {
+        backend,
+        operation,
+        source,
+    }
+}
+
+/// Whether the database has undone the transaction for another one's sake.
+pub(super) fn is_conflict(error: &StoreError) -> bool {
+    SqlError::find(error).is_some_and(SqlError::is_conflict)
+}
+
+/// Whether a batch has stopped itself, to be written with more care.
+pub(super) fn is_stop(error: &StoreError) -> bool {
+    let StoreError::Backend { source, .. } = error else {
+        return false;
+    };
+    source.is::<NeedsCare>()
+        || SqlError::find(error).is_some_and(|error| error.code().as_deref() == Some(batch::STOP))
+}
+
+/// Whether a check has cut a script short.
+pub(super) fn is_cut(error: &SqlError) -> bool {
+    error.message() == Some(sqlite::STOP)
 }

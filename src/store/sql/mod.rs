@@ -1,23 +1,59 @@
 //! A store in an SQL database, through SeaORM's connections.
 //!
-//! SQLite for now. What differs between databases is in `statements` (the texts) and `rows` (how
-//! many rows travel in one parameter); the rest only knows when which statement is due.
+//! What differs between databases is in `statements` (the texts), in the three ways in which a
+//! batch is written (`by_script`, `by_arrays`, `by_statements`) and in `open`; the rest only knows
+//! when which statement is due.
 
+#![cfg_attr(
+    not(all(
+        feature = "store-sqlite",
+        feature = "store-postgres",
+        feature = "store-mysql"
+    )),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "a build for one database uses a part of it"
+    )
+)]
+
+mod clock;
 mod error;
+mod gates;
 mod rows;
 mod statements;
 
+mod amend;
+mod arrays;
+mod beyond;
+mod by_arrays;
+mod by_script;
+mod by_statements;
+mod care;
+mod claimed;
 mod commit;
+mod connect;
 mod deliver;
+mod events;
+mod family;
 mod lease;
+mod letters;
 mod lock;
+mod migrate;
+mod open;
 mod options;
 mod plan;
+#[cfg(test)]
+mod plans;
 mod read;
 mod record;
+mod relation;
+mod seam;
+mod seat;
 mod signal;
-mod start;
 mod store;
+mod transaction;
+mod writing;
 
 pub use options::SqlOptions;
 pub use store::SqlStore;

@@ -1,9 +1,8 @@
 //! A batch laid out as the parameters and statements of a script.
 
 use super::rows::{self, Arena, List};
-use super::statements;
+use super::statements::{CommitTexts, sqlite};
 use crate::driver::sql::Args;
-use crate::model::RunStatus;
 use crate::store::commit::{Batch, RunCommit};
 use crate::time::Timestamp;
 
@@ -22,9 +21,8 @@ pub(super) enum Part {
     ReleaseRuns,
     CheckReleased,
     Publish,
-    AddTags,
-    TagRuns,
     CloseWaits,
+    CloseListens,
     CheckUntaken,
     OpenWaits,
     CheckOpened,
@@ -32,27 +30,28 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub(super) const fn text(self) -> &'static str {
+    /// Its text. Checks and the ends of the transaction are texts of SQLite's scripts; where each
+    /// statement is a round trip, the writer does both.
+    pub(super) const fn text(self, texts: &CommitTexts, find_starts: &'static str) -> &'static str {
         match self {
-            Self::Begin => statements::BEGIN,
-            Self::FindStarts => statements::FIND_STARTS,
-            Self::InsertRuns => statements::INSERT_RUNS,
-            Self::InsertInputs => statements::INSERT_INPUTS,
-            Self::TagStarts => statements::TAG_STARTS,
-            Self::PutCheckpoints => statements::PUT_CHECKPOINTS,
-            Self::TakeItems => statements::TAKE_ITEMS,
-            Self::KeepRuns => statements::KEEP_RUNS,
-            Self::CheckKept => statements::CHECK_KEPT,
-            Self::ReleaseRuns => statements::RELEASE_RUNS,
-            Self::CheckReleased => statements::CHECK_RELEASED,
-            Self::Publish => statements::PUBLISH,
-            Self::AddTags => statements::ADD_TAGS,
-            Self::TagRuns => statements::TAG_RUNS,
-            Self::CloseWaits => statements::CLOSE_WAITS,
-            Self::CheckUntaken => statements::CHECK_UNTAKEN,
-            Self::OpenWaits => statements::OPEN_WAITS,
-            Self::CheckOpened => statements::CHECK_OPENED,
-            Self::Commit => statements::COMMIT,
+            Self::Begin => sqlite::BEGIN,
+            Self::FindStarts => find_starts,
+            Self::InsertRuns => texts.insert_runs,
+            Self::InsertInputs => texts.insert_inputs,
+            Self::TagStarts => texts.tag_starts,
+            Self::PutCheckpoints => texts.put_checkpoints,
+            Self::TakeItems => texts.take_items,
+            Self::KeepRuns => texts.keep_runs,
+            Self::CheckKept => sqlite::CHECK_KEPT,
+            Self::ReleaseRuns => texts.release_runs,
+            Self::CheckReleased => sqlite::CHECK_RELEASED,
+            Self::Publish => texts.publish,
+            Self::CloseWaits => texts.close_waits,
+            Self::CloseListens => texts.close_listens,
+            Self::CheckUntaken => sqlite::CHECK_UNTAKEN,
+            Self::OpenWaits => texts.open_waits,
+            Self::CheckOpened => sqlite::CHECK_OPENED,
+            Self::Commit => sqlite::COMMIT,
         }
     }
 }
@@ -61,10 +60,12 @@ impl Part {
 pub(super) struct Plan {
     /// The statements for the starts, beginning with BEGIN.
     pub(super) starts: Vec<Part>,
-    /// The statements for the commits, ending with COMMIT.
+    /// The statements for the commits, without COMMIT.
     pub(super) commits: Vec<Part>,
     /// The parameters, which are the same for every statement.
-    pub(super) args: Args,
+    pub(super) args: Args<'static>,
+    /// How many waits are opened.
+    pub(super) waiters: usize,
     /// The kept runs as a list, and which commit each row is.
     pub(super) kept: (String, Vec<usize>),
     /// The released runs as a list, and which commit each row is.
@@ -72,9 +73,10 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(batch: &Batch, now: Timestamp) -> Self {
+    /// `starts` are the places of the starts to be stored, each id once.
+    pub(super) fn new(batch: &Batch, starts: &[usize], now: Timestamp) -> Self {
         let mut lists = Lists::new();
-        for new in &batch.starts {
+        for new in starts.iter().filter_map(|at| batch.starts.get(*at)) {
             rows::start(&mut lists.starts, &mut lists.arena, new);
         }
         for (at, commit) in batch.commits.iter().enumerate() {
@@ -113,7 +115,6 @@ struct Lists {
     published: List,
     withdrawn: List,
     waiters: List,
-    tags: List,
 }
 
 impl Lists {
@@ -131,7 +132,6 @@ impl Lists {
             published: List::new(),
             withdrawn: List::new(),
             waiters: List::new(),
-            tags: List::new(),
         }
     }
 
@@ -139,7 +139,7 @@ impl Lists {
         let arena = &mut self.arena;
         if commit.releases() {
             let left = match commit.status {
-                RunStatus::Blocked => rows::BLOCKED,
+                status if status.is_set_aside() => rows::BLOCKED,
                 status if status.is_terminal() => rows::ENDED,
                 _ => rows::WAITS,
             };
@@ -157,9 +157,6 @@ impl Lists {
         }
         for (key, payload) in &commit.published {
             rows::published(&mut self.published, arena, commit, (key, payload));
-        }
-        if !commit.tags.is_empty() {
-            rows::owned(&mut self.tags, commit, &commit.tags);
         }
         // The end of a run closes its waits anyway, and opens none.
         if commit.status.is_terminal() {
@@ -189,14 +186,14 @@ impl Lists {
             &[Part::ReleaseRuns, Part::CheckReleased],
         );
         add(!self.published.is_empty(), &[Part::Publish]);
-        add(!self.tags.is_empty(), &[Part::AddTags, Part::TagRuns]);
         let closes = self.has_ends || !self.withdrawn.is_empty();
-        add(closes, &[Part::CloseWaits, Part::CheckUntaken]);
+        add(closes, &[Part::CloseWaits]);
+        add(self.has_ends, &[Part::CloseListens]);
+        add(closes, &[Part::CheckUntaken]);
         add(
             !self.waiters.is_empty(),
             &[Part::OpenWaits, Part::CheckOpened],
         );
-        add(true, &[Part::Commit]);
         parts
     }
 
@@ -215,7 +212,6 @@ impl Lists {
             .with(self.published.into_text())
             .with(self.withdrawn.into_text())
             .with(self.waiters.into_text())
-            .with(self.tags.into_text())
             .with(kept_rows)
             .with(released_rows)
             .with(waiter_rows);
@@ -223,6 +219,7 @@ impl Lists {
             starts: Vec::new(),
             commits: Vec::new(),
             args,
+            waiters: usize::try_from(waiter_rows).unwrap_or_default(),
             kept: (kept, self.kept_at),
             released: (released, self.released_at),
         }

@@ -3,29 +3,35 @@
 use async_trait::async_trait;
 use sea_orm::QueryResult;
 
-use super::error::backend;
 use super::record;
-use super::statements::{CHANGED_SINCE, HELD, LIST, LOAD, PUBLISHED, RUN};
+use super::statements::sqlite::{self, COMMIT};
 use super::store::SqlStore;
-use crate::driver::sql::{Args, Script, Sets};
+use crate::driver::sql::{Args, Dialect, Script, Sets};
 use crate::id::{InstanceId, RunId};
-use crate::model::{Checkpoint, Run, RunPage, RunQuery};
+use crate::model::{Checkpoint, InstanceRow, Run, RunPage, RunQuery, RunStatus};
 use crate::payload::Payload;
 use crate::store::cursor::Cursor;
 use crate::store::error::StoreError;
 use crate::store::read::{ReadStore, RunRecord};
 
+/// The column behind those of a checkpoint.
+const RUN_ID_AFTER_CHECKPOINT: usize = 15;
+
 #[async_trait]
 impl ReadStore for SqlStore {
     async fn load(&self, run: &RunId) -> Result<Option<RunRecord>, StoreError> {
         let sets = self
-            .query("load a run", LOAD, Args::new().with(run.to_string()))
+            .snapshot(
+                "load a run",
+                self.texts().read.load,
+                &Args::new().with(run.as_str()),
+            )
             .await?;
-        let Some(row) = sets.first(1) else {
+        let Some(row) = sets.first(0) else {
             return Ok(None);
         };
-        let history = all(sets.rows(2), record::checkpoint)?;
-        let inbox = all(sets.rows(3), record::item)?;
+        let history = all(sets.rows(1), record::checkpoint)?;
+        let inbox = all(sets.rows(2), record::item)?;
         Ok(Some(RunRecord::new(
             record::run_with_input(row)?,
             history,
@@ -35,14 +41,18 @@ impl ReadStore for SqlStore {
 
     async fn run(&self, run: &RunId) -> Result<Option<Run>, StoreError> {
         let sets = self
-            .query("read a run", RUN, Args::new().with(run.to_string()))
+            .query(
+                "read a run",
+                self.texts().read.run,
+                &Args::new().with(run.as_str()),
+            )
             .await?;
         sets.first(0).map(record::run_with_input).transpose()
     }
 
     async fn list(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
         let size = query.page_size();
-        let mut text = LIST.to_owned();
+        let mut text = self.texts().read.list.to_owned();
         let mut args = Args::new();
         let mut placeholders = 0;
         let mut next = || {
@@ -52,42 +62,91 @@ impl ReadStore for SqlStore {
         if !query.statuses.is_empty() {
             let words = query.statuses.iter().map(|status| format!("'{status}'"));
             text += &format!(" AND status IN ({})", words.collect::<Vec<_>>().join(", "));
+            if !query.statuses.contains(&RunStatus::Completed) {
+                // It follows from the statuses, and leads to the index of what has not completed.
+                text += " AND output IS NULL";
+            }
         }
         if let Some(workflow) = &query.workflow {
             text += &format!(" AND workflow = {}", next());
             args = args.with(workflow.to_string());
         }
+        if let Some(parent) = &query.parent {
+            text += &format!(" AND parent = {}", next());
+            args = args.with(parent.to_string());
+        }
         if let Some(tag) = &query.tag {
             let tag_is = next();
             text += &format!(
-                " AND EXISTS (SELECT 1 FROM durable_tags t WHERE t.tag = {tag_is} AND t.run_no = no)"
+                " AND EXISTS (SELECT 1 FROM durable_tags t WHERE t.tag = {tag_is} AND t.run_no = r.no)"
             );
             args = args.with(tag.to_string());
         }
+        if let Some(prefix) = &query.id_prefix {
+            // A range, which the index of the ids serves; no id holds the last character.
+            text += &format!(" AND id >= {} AND id < {}", next(), next());
+            args = args
+                .with(prefix.to_string())
+                .with(format!("{prefix}{}", char::MAX));
+        }
+        if let Some(since) = query.since {
+            text += &format!(" AND created_at >= {}", next());
+            args = args.with(since.as_millis());
+        }
+        if let Some(until) = query.until {
+            text += &format!(" AND created_at <= {}", next());
+            args = args.with(until.as_millis());
+        }
         if let Some(after) = query.after.as_deref().map(Cursor::parse).transpose()? {
-            text += &format!(" AND (created_at, id) < ({}, {})", next(), next());
+            let (time, id) = (next(), next());
+            // The first condition is part of the second one. MySQL needs it to begin in the middle
+            // of the index.
+            text += &format!(" AND created_at <= {time} AND (created_at, id) < ({time}, {id})");
             args = args
                 .with(after.created_at.as_millis())
                 .with(after.id.to_string());
         }
         // One more than a page tells whether there is a next one.
         text += &format!(" ORDER BY created_at DESC, id DESC LIMIT {}", size + 1);
-        let sets = self.query("list runs", text, args).await?;
+        let sets = self.query("list runs", text, &args).await?;
         page(all(sets.rows(0), record::run_with_input)?, size)
     }
 
     async fn changed_since(&self, run: &RunId, rev: u64) -> Result<Vec<Checkpoint>, StoreError> {
         let rev = i64::try_from(rev).unwrap_or(i64::MAX);
-        let args = Args::new().with(run.to_string()).with(rev);
-        let sets = self.query("read checkpoints", CHANGED_SINCE, args).await?;
+        let args = Args::new().with(run.as_str()).with(rev);
+        let text = self.texts().read.changed_since;
+        let sets = self.query("read checkpoints", text, &args).await?;
         all(sets.rows(0), record::checkpoint)
     }
 
+    async fn open_operations(
+        &self,
+        runs: &[RunId],
+    ) -> Result<Vec<(RunId, Checkpoint)>, StoreError> {
+        if runs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<_> = (1..=runs.len()).map(|place| format!("${place}")).collect();
+        let open = self.texts().read.open_operations;
+        let text = format!(
+            "{open} AND r.id IN ({}) ORDER BY c.run_no, c.seq",
+            places.join(", ")
+        );
+        let args = runs
+            .iter()
+            .fold(Args::new(), |args, run| args.with(run.as_str()));
+        let sets = self.query("read open operations", text, &args).await?;
+        all(sets.rows(0), |row| {
+            let run = record::run_id(row, RUN_ID_AFTER_CHECKPOINT)?;
+            Ok((run, record::checkpoint(row)?))
+        })
+    }
+
     async fn published(&self, run: &RunId, key: &str) -> Result<Option<Payload>, StoreError> {
-        let args = Args::new().with(run.to_string()).with(key.to_owned());
-        let sets = self
-            .query("read a published value", PUBLISHED, args)
-            .await?;
+        let args = Args::new().with(run.as_str()).with(key);
+        let text = self.texts().read.published;
+        let sets = self.query("read a published value", text, &args).await?;
         Ok(sets
             .first(0)
             .map(|row| record::payload(row, 0))
@@ -96,9 +155,17 @@ impl ReadStore for SqlStore {
     }
 
     async fn held(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {
-        let args = Args::new().with(instance.to_string());
-        let sets = self.query("list held runs", HELD, args).await?;
+        let args = Args::new().with(instance.as_str());
+        let sets = self
+            .query("list held runs", self.texts().read.held, &args)
+            .await?;
         all(sets.rows(0), |row| record::run_id(row, 0))
+    }
+
+    async fn instances(&self) -> Result<Vec<InstanceRow>, StoreError> {
+        let text = self.texts().read.instances;
+        let sets = self.query("list instances", text, &Args::new()).await?;
+        all(sets.rows(0), record::instance)
     }
 }
 
@@ -108,13 +175,50 @@ impl SqlStore {
         &self,
         operation: &'static str,
         script: impl Into<Script> + Send,
-        args: Args,
+        args: &Args<'_>,
     ) -> Result<Sets, StoreError> {
         let mut session = self.read(operation).await?;
-        let sets = session
-            .run(script, args)
-            .await
-            .map_err(|error| backend(operation, error))?;
+        let failed = |error| self.failed(operation, error);
+        let limit = self.local_limit();
+        if let Some(limit) = &limit {
+            let begin = format!("BEGIN READ ONLY{limit}");
+            session.plain(begin).await.map_err(failed)?;
+        }
+        let sets = session.run(script, args).await.map_err(failed)?;
+        if limit.is_some() {
+            session.plain(COMMIT.to_owned()).await.map_err(failed)?;
+        }
+        session.finish();
+        Ok(sets)
+    }
+
+    /// Runs statements that see one moment.
+    async fn snapshot(
+        &self,
+        operation: &'static str,
+        texts: &'static [&'static str],
+        args: &Args<'_>,
+    ) -> Result<Sets, StoreError> {
+        let mut session = self.read(operation).await?;
+        let failed = |error| self.failed(operation, error);
+        if session.is_scripted() {
+            let script = [&[sqlite::BEGIN_READ], texts, &[COMMIT]].concat();
+            let sets = session.run(script, args).await.map_err(failed)?;
+            session.finish();
+            return Ok(sets.without_first());
+        }
+        let begin = match session.dialect() {
+            Dialect::Sqlite => sqlite::BEGIN_READ,
+            Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Dialect::MySql => {
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+                 START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+            }
+        };
+        let begin = begin.to_owned() + &self.local_limit().unwrap_or_default();
+        session.plain(begin).await.map_err(failed)?;
+        let sets = session.run(texts, args).await.map_err(failed)?;
+        session.plain(COMMIT.to_owned()).await.map_err(failed)?;
         session.finish();
         Ok(sets)
     }
@@ -129,7 +233,7 @@ pub(super) fn all<T>(
 }
 
 fn page(mut runs: Vec<Run>, size: u32) -> Result<RunPage, StoreError> {
-    let size = usize::try_from(size).map_err(|error| backend("list runs", error))?;
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
     let has_more = runs.len() > size;
     runs.truncate(size);
     let next = runs.last().filter(|_| has_more).map(|run| {

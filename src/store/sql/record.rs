@@ -5,19 +5,30 @@ use std::sync::Arc;
 use sea_orm::{QueryResult, TryGetable};
 use uuid::Uuid;
 
-use super::error::backend;
 use crate::id::{FencingToken, InstanceId, RunId, Seq};
 use crate::model::{
-    Checkpoint, Failure, InboxBody, InboxItem, Run, SignalId, UnknownWord, WorkflowKey,
+    Checkpoint, EventId, Failure, InboxBody, InboxItem, InstanceRow, OnCancel, Parent, Run,
+    RunStatus, SignalId, UnknownWord, WorkflowKey,
 };
 use crate::payload::Payload;
 use crate::store::error::StoreError;
 use crate::time::Timestamp;
 
+fn unreadable(
+    operation: &'static str,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreError {
+    StoreError::Backend {
+        backend: "sql",
+        operation,
+        source: error.into(),
+    }
+}
+
 /// Reads column `at`.
 pub(super) fn get<T: TryGetable>(row: &QueryResult, at: usize) -> Result<T, StoreError> {
     row.try_get_by_index(at)
-        .map_err(|error| backend("read a row", error))
+        .map_err(|error| unreadable("read a row", error))
 }
 
 /// Reads a number that was stored from an unsigned one.
@@ -25,7 +36,7 @@ pub(super) fn count<T: TryFrom<i64, Error: std::error::Error + Send + Sync + 'st
     row: &QueryResult,
     at: usize,
 ) -> Result<T, StoreError> {
-    T::try_from(get(row, at)?).map_err(|error| backend("read a number", error))
+    T::try_from(get(row, at)?).map_err(|error| unreadable("read a number", error))
 }
 
 /// Reads a run id.
@@ -33,9 +44,37 @@ pub(super) fn run_id(row: &QueryResult, at: usize) -> Result<RunId, StoreError> 
     get::<String>(row, at).map(RunId::from_trusted)
 }
 
+fn opt_run_id(row: &QueryResult, at: usize) -> Result<Option<RunId>, StoreError> {
+    Ok(get::<Option<String>>(row, at)?.map(RunId::from_trusted))
+}
+
+/// Reads the parent of a run, and in the column behind it whether its cancellation cascades.
+fn parent(row: &QueryResult, at: usize) -> Result<Option<Parent>, StoreError> {
+    let Some(run) = opt_run_id(row, at)? else {
+        return Ok(None);
+    };
+    let on_cancel = if get::<i64>(row, at + 1)? == 0 {
+        OnCancel::Abandon
+    } else {
+        OnCancel::Cascade
+    };
+    Ok(Some(Parent::new(run, on_cancel)))
+}
+
 /// Reads the owner of a run.
 pub(super) fn owner(row: &QueryResult, at: usize) -> Result<Option<InstanceId>, StoreError> {
     Ok(get::<Option<String>>(row, at)?.map(InstanceId::from_trusted))
+}
+
+/// Reads an instance. A report of another build is not worth an error.
+pub(super) fn instance(row: &QueryResult) -> Result<InstanceRow, StoreError> {
+    let id = InstanceId::from_trusted(get::<String>(row, 0)?);
+    let mut instance = InstanceRow::new(id, time(row, 1)?);
+    instance.reported_at = opt_time(row, 2)?;
+    let report: Option<String> = get(row, 3)?;
+    instance.report = report.and_then(|text| serde_json::from_str(&text).ok());
+    instance.runs = count(row, 4)?;
+    Ok(instance)
 }
 
 /// Reads a failure.
@@ -56,8 +95,15 @@ pub(super) fn signal_id(row: &QueryResult, at: usize) -> Result<Option<SignalId>
     let bytes: Option<Vec<u8>> = get(row, at)?;
     let id = bytes.map(|bytes| Uuid::from_slice(&bytes)).transpose();
     Ok(id
-        .map_err(|error| backend("read a signal id", error))?
+        .map_err(|error| unreadable("read a signal id", error))?
         .map(SignalId))
+}
+
+/// Reads the id of an event.
+pub(super) fn event_id(row: &QueryResult, at: usize) -> Result<EventId, StoreError> {
+    let bytes: Vec<u8> = get(row, at)?;
+    let id = Uuid::from_slice(&bytes).map_err(|error| unreadable("read an event id", error))?;
+    Ok(EventId(id))
 }
 
 fn time(row: &QueryResult, at: usize) -> Result<Timestamp, StoreError> {
@@ -75,7 +121,12 @@ fn word<T: std::str::FromStr<Err = UnknownWord>>(
     Ok(get::<String>(row, at)?.parse()?)
 }
 
-/// Reads a run; columns as in [`RUN`](super::statements::RUN) but for the input.
+/// Reads a status.
+pub(super) fn status(row: &QueryResult, at: usize) -> Result<RunStatus, StoreError> {
+    word(row, at)
+}
+
+/// Reads a run; columns as in [`ReadTexts::run`](super::statements) but for the input.
 pub(super) fn run(row: &QueryResult, input: Payload) -> Result<Run, StoreError> {
     let tags: Option<String> = get(row, 15)?;
     let tags = tags
@@ -84,7 +135,7 @@ pub(super) fn run(row: &QueryResult, input: Payload) -> Result<Run, StoreError> 
     Ok(Run {
         id: run_id(row, 1)?,
         workflow: WorkflowKey::new(get::<String>(row, 2)?, count(row, 3)?),
-        status: word(row, 4)?,
+        status: status(row, 4)?,
         token: FencingToken(count(row, 5)?),
         owner: owner(row, 6)?,
         wake_at: time(row, 7)?,
@@ -97,17 +148,21 @@ pub(super) fn run(row: &QueryResult, input: Payload) -> Result<Run, StoreError> 
         finished_at: opt_time(row, 14)?,
         tags: tags.unwrap_or_default(),
         failure: failure(row, 16)?,
-        output: payload(row, 17)?,
+        parent: parent(row, 17)?,
+        is_joined: get::<i64>(row, 19)? != 0,
+        next: opt_run_id(row, 20)?,
+        deadline: opt_time(row, 21)?,
+        output: payload(row, 22)?,
         input,
     })
 }
 
 /// Reads a run with its input in the last column.
 pub(super) fn run_with_input(row: &QueryResult) -> Result<Run, StoreError> {
-    run(row, payload(row, 18)?.unwrap_or_default())
+    run(row, payload(row, 23)?.unwrap_or_default())
 }
 
-/// Reads a checkpoint; columns as in [`HISTORIES`](super::statements::HISTORIES).
+/// Reads a checkpoint; columns as in [`LeaseTexts::histories`](super::statements).
 pub(super) fn checkpoint(row: &QueryResult) -> Result<Checkpoint, StoreError> {
     let name: Arc<str> = get::<String>(row, 4)?.into();
     let site: Option<String> = get(row, 11)?;
@@ -135,7 +190,7 @@ pub(super) fn checkpoint(row: &QueryResult) -> Result<Checkpoint, StoreError> {
     })
 }
 
-/// Reads an item; columns as in [`HISTORIES`](super::statements::HISTORIES).
+/// Reads an item; columns as in [`LeaseTexts::histories`](super::statements).
 pub(super) fn item(row: &QueryResult) -> Result<InboxItem, StoreError> {
     let kind: String = get(row, 2)?;
     let body = match kind.as_str() {
@@ -146,13 +201,31 @@ pub(super) fn item(row: &QueryResult) -> Result<InboxItem, StoreError> {
         "step_result" => InboxBody::StepResult {
             seq: Seq(count(row, 3)?),
             attempt: count(row, 4)?,
-            outcome: match failure(row, 5)? {
-                Some(failure) => Err(failure),
-                None => Ok(payload(row, 6)?.unwrap_or_default()),
-            },
+            outcome: outcome(row)?,
+        },
+        "event" => InboxBody::Event {
+            seq: Seq(count(row, 3)?),
+            id: event_id(row, 7)?,
+            payload: payload(row, 6)?.unwrap_or_default(),
+        },
+        "run_ended" => InboxBody::RunEnded {
+            seq: Seq(count(row, 3)?),
+            outcome: outcome(row)?,
         },
         "cancel" => InboxBody::Cancel,
+        "compensate" => InboxBody::Compensate,
+        "pause" => InboxBody::Pause {
+            why: failure(row, 5)?.unwrap_or_else(|| Failure::fatal("paused", "paused")),
+        },
         _ => return Err(UnknownWord::new("inbox item", &kind).into()),
     };
     Ok(InboxItem::new(get(row, 1)?, body))
+}
+
+/// Reads what an item says about how something ended.
+fn outcome(row: &QueryResult) -> Result<Result<Payload, Failure>, StoreError> {
+    Ok(match failure(row, 5)? {
+        Some(failure) => Err(failure),
+        None => Ok(payload(row, 6)?.unwrap_or_default()),
+    })
 }

@@ -77,6 +77,11 @@ impl Fields<'_> {
     }
 }
 
+/// A value as JSON. Numbers, texts, failures and lists of them always have a JSON form.
+pub(super) fn list(values: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(values).unwrap_or_default()
+}
+
 /// All payloads of a batch, one after the other.
 pub(super) struct Arena(Vec<u8>);
 
@@ -87,7 +92,7 @@ impl Arena {
     }
 
     /// Where the payload lies, counted from 1, and how long it is.
-    fn put(&mut self, payload: &Payload) -> (usize, usize) {
+    pub(super) fn put(&mut self, payload: &Payload) -> (usize, usize) {
         let start = self.0.len() + 1;
         self.0.extend_from_slice(payload.as_bytes());
         (start, payload.as_bytes().len())
@@ -98,16 +103,23 @@ impl Arena {
     }
 }
 
-/// How a released run is left; the number in the released row.
+/// How a commit leaves its run; the last number in its row.
 pub(super) const WAITS: u8 = 0;
 pub(super) const BLOCKED: u8 = 1;
 pub(super) const ENDED: u8 = 2;
+pub(super) const KEPT: u8 = 3;
+
+/// The tags of a new run, sorted and once each.
+pub(super) fn sorted_tags(new: &NewRun) -> Vec<&str> {
+    let mut tags: Vec<&str> = new.tags.iter().map(AsRef::as_ref).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
 
 /// The row of a start.
 pub(super) fn start(list: &mut List, arena: &mut Arena, new: &NewRun) {
-    let mut tags = new.tags.clone();
-    tags.sort();
-    tags.dedup();
+    let tags = sorted_tags(new);
     list.row(|row| {
         row.put(new.id.as_str())
             .put(&*new.workflow.name)

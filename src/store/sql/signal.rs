@@ -2,43 +2,22 @@
 
 use sea_orm::QueryResult;
 
-use super::error::backend;
 use super::record;
-use super::statements::{
-    CLOSE_ALL, CLOSE_WAIT, LOOK_AT_WAIT, OPEN_WAIT, PASS_ON, PUT_ITEM, SIGNAL, TAKE_BUFFERED,
-};
-use crate::driver::sql::{Args, Script, Session, Sets};
+use super::rows::list;
+use super::statements::{postgres, sqlite};
+use super::transaction::Transaction;
+use crate::driver::sql::{Args, Dialect, Sets};
 use crate::id::Seq;
-use crate::model::{InboxBody, InboxItem, SignalId};
+use crate::model::{Failure, InboxBody, InboxItem, SignalId};
 use crate::payload::Payload;
 use crate::store::commit::{DeliveryAck, NewWaiter};
 use crate::store::error::StoreError;
 use crate::time::Timestamp;
 
-/// A write transaction under way.
-pub(super) struct Transaction<'a, 's> {
-    pub(super) session: &'a mut Session<'s>,
-    /// What is being done, for errors.
-    pub(super) operation: &'static str,
-    pub(super) now: Timestamp,
-}
-
 /// A signal that lay in an inbox when its wait was closed.
 pub(super) type Untaken = (SignalId, Payload);
 
 impl Transaction<'_, '_> {
-    pub(super) async fn run(
-        &mut self,
-        script: impl Into<Script>,
-        args: Args,
-    ) -> Result<Sets, StoreError> {
-        let operation = self.operation;
-        self.session
-            .run(script, args)
-            .await
-            .map_err(|error| backend(operation, error))
-    }
-
     /// Delivers a signal, unless it was delivered before.
     pub(super) async fn signal(
         &mut self,
@@ -49,32 +28,79 @@ impl Transaction<'_, '_> {
     ) -> Result<DeliveryAck, StoreError> {
         let args = Args::new()
             .with(bytes(id))
-            .with(token.to_owned())
-            .with(payload.as_bytes().to_vec())
-            .with(at.as_millis());
-        let sets = self.run(SIGNAL, args).await?;
-        if sets.changes(0) == 0 {
+            .with(token)
+            .with(payload.as_bytes())
+            .with(at.as_millis())
+            .with(self.now.as_millis());
+        if self.session.is_scripted() {
+            let sets = self.run(sqlite::SIGNAL, &args).await?;
+            return match sets.first(1) {
+                _ if sets.changes(0) == 0 => Ok(DeliveryAck::Duplicate),
+                Some(waiter) => self.hand_over(waiter, id, payload).await,
+                None => Ok(DeliveryAck::Buffered),
+            };
+        }
+        if self.session.dialect() == Dialect::Postgres {
+            let sets = self.run(postgres::SIGNAL, &args).await?;
+            return self.answer(&sets, payload);
+        }
+        let texts = &self.texts().deliver;
+        if self.run(texts.insert_signal, &args).await?.changes(0) == 0 {
             return Ok(DeliveryAck::Duplicate);
         }
-        match sets.first(1) {
-            Some(waiter) => self.hand_over(waiter, id, payload).await,
+        let sets = self.run(texts.find_waiter, &args).await?;
+        match sets.first(0) {
+            Some(waiter) => self.take_waiter(waiter, id, payload).await,
             None => Ok(DeliveryAck::Buffered),
         }
+    }
+
+    /// What became of a signal that one statement has dealt with.
+    fn answer(&self, sets: &Sets, payload: &Payload) -> Result<DeliveryAck, StoreError> {
+        let Some(row) = sets.first(0) else {
+            return Err(self.failed("no answer"));
+        };
+        if record::get::<i64>(row, 0)? == 1 {
+            return Ok(DeliveryAck::Duplicate);
+        }
+        let Some(item) = record::get::<Option<i64>>(row, 4)? else {
+            return Ok(DeliveryAck::Buffered);
+        };
+        let (seq, payload) = (Seq(record::count(row, 5)?), payload.clone());
+        Ok(DeliveryAck::Delivered {
+            run: record::run_id(row, 1)?,
+            item: InboxItem::new(item, InboxBody::Signal { seq, payload }),
+            wakes: record::count(row, 2)?,
+            owner: record::owner(row, 3)?,
+        })
     }
 
     /// Hands signals that were not taken on, the oldest first.
     pub(super) async fn redeliver(&mut self, mut untaken: Vec<Untaken>) -> Result<(), StoreError> {
         untaken.sort_by_key(|(id, _)| *id);
+        let texts = &self.texts().deliver;
         for (id, payload) in untaken {
-            let args = Args::new()
-                .with(bytes(id))
-                .with(payload.as_bytes().to_vec());
-            let sets = self.run(PASS_ON, args).await?;
-            if let Some(waiter) = sets.first(0) {
-                self.hand_over(waiter, id, &payload).await?;
+            let args = Args::new().with(bytes(id)).with(payload.as_bytes());
+            let sets = self.run(texts.find_next_waiter, &args).await?;
+            match sets.first(0) {
+                Some(waiter) => drop(self.take_waiter(waiter, id, &payload).await?),
+                None => drop(self.run(texts.buffer_again, &args).await?),
             }
         }
         Ok(())
+    }
+
+    /// Removes a waiter that was found and hands it the signal.
+    async fn take_waiter(
+        &mut self,
+        waiter: &QueryResult,
+        id: SignalId,
+        payload: &Payload,
+    ) -> Result<DeliveryAck, StoreError> {
+        let no: i64 = record::get(waiter, 2)?;
+        let args = Args::new().with(no).with(bytes(id));
+        self.run(self.texts().deliver.take_waiter, &args).await?;
+        self.hand_over(waiter, id, payload).await
     }
 
     /// Puts a signal into the inbox of the run whose waiter was taken.
@@ -108,13 +134,15 @@ impl Transaction<'_, '_> {
             .with(signal.map(bytes))
             .with(parts.failure)
             .with(parts.payload);
-        let sets = self.run(PUT_ITEM, args).await?;
-        let (Some(item), Some(run)) = (sets.first(0), sets.first(1)) else {
-            return Err(backend(self.operation, "the run has vanished"));
+        let sets = self.run(self.texts().deliver.put_item, &args).await?;
+        let (item, run) = match sets.answers().as_slice() {
+            [item, run] => (record::get(item, 0)?, *run),
+            [both] => (record::get(both, 3)?, *both),
+            _ => return Err(self.failed("the run has vanished")),
         };
         Ok(DeliveryAck::Delivered {
             run: record::run_id(run, 0)?,
-            item: InboxItem::new(record::get(item, 0)?, body),
+            item: InboxItem::new(item, body),
             wakes: record::count(run, 1)?,
             owner: record::owner(run, 2)?,
         })
@@ -127,11 +155,9 @@ impl Transaction<'_, '_> {
         waiter: &NewWaiter,
     ) -> Result<Option<InboxItem>, StoreError> {
         let seq = i64::from(waiter.seq.0);
-        let args = Args::new()
-            .with(run_no)
-            .with(seq)
-            .with(waiter.token.to_string());
-        let sets = self.run(LOOK_AT_WAIT, args.clone()).await?;
+        let args = Args::new().with(run_no).with(seq).with(&*waiter.token);
+        let texts = &self.texts().deliver;
+        let sets = self.run(texts.look_at_wait, &args).await?;
         let item = |id, payload: Option<Payload>| {
             let payload = payload.unwrap_or_default();
             let seq = waiter.seq;
@@ -145,7 +171,7 @@ impl Transaction<'_, '_> {
             return Ok(None);
         }
         let Some(row) = sets.first(2) else {
-            self.run(OPEN_WAIT, args).await?;
+            self.run(texts.open_wait, &args).await?;
             return Ok(None);
         };
         let id: Vec<u8> = record::get(row, 0)?;
@@ -154,10 +180,14 @@ impl Transaction<'_, '_> {
             .with(run_no)
             .with(seq)
             .with(id)
-            .with(payload.as_bytes().to_vec())
+            .with(payload.as_bytes())
             .with(self.now.as_millis());
-        let sets = self.run(TAKE_BUFFERED, args).await?;
-        let id = sets.first(2).map(|row| record::get(row, 0)).transpose()?;
+        let sets = self.run(texts.take_buffered, &args).await?;
+        let id = sets
+            .answers()
+            .first()
+            .map(|row| record::get(row, 0))
+            .transpose()?;
         Ok(id.map(|id| item(id, Some(payload))))
     }
 
@@ -170,15 +200,19 @@ impl Transaction<'_, '_> {
         let mut found = Vec::new();
         for seq in seqs {
             let args = Args::new().with(run_no).with(i64::from(seq.0));
-            let sets = self.run(CLOSE_WAIT, args).await?;
+            let sets = self.run(self.texts().deliver.close_wait, &args).await?;
             found.append(&mut untaken(sets.rows(1))?);
         }
         Ok(found)
     }
 
-    /// Closes every wait of a run that ended, empties its inbox and takes the signals in it.
-    pub(super) async fn close_all(&mut self, run_no: i64) -> Result<Vec<Untaken>, StoreError> {
-        let sets = self.run(CLOSE_ALL, Args::new().with(run_no)).await?;
+    /// Closes every wait of runs that ended, empties their inboxes and takes the signals in them.
+    pub(super) async fn close_all(&mut self, runs: &[i64]) -> Result<Vec<Untaken>, StoreError> {
+        if runs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let args = Args::new().with(list(runs));
+        let sets = self.run(self.texts().deliver.close_all, &args).await?;
         untaken(sets.rows(1))
     }
 }
@@ -221,6 +255,12 @@ impl Parts {
                 parts.seq = Some(seq.0.into());
                 parts.payload = Some(payload.as_bytes().to_vec());
             }
+            // Events have statements of their own, for many runs at once.
+            InboxBody::Event { seq, payload, .. } => {
+                parts.kind = "event";
+                parts.seq = Some(seq.0.into());
+                parts.payload = Some(payload.as_bytes().to_vec());
+            }
             InboxBody::StepResult {
                 seq,
                 attempt,
@@ -229,13 +269,27 @@ impl Parts {
                 parts.kind = "step_result";
                 parts.seq = Some(seq.0.into());
                 parts.attempt = Some((*attempt).into());
-                match outcome {
-                    Ok(payload) => parts.payload = Some(payload.as_bytes().to_vec()),
-                    Err(failure) => parts.failure = serde_json::to_string(failure).ok(),
-                }
+                parts.hold(outcome);
+            }
+            InboxBody::RunEnded { seq, outcome } => {
+                parts.kind = "run_ended";
+                parts.seq = Some(seq.0.into());
+                parts.hold(outcome);
             }
             InboxBody::Cancel => {}
+            InboxBody::Compensate => parts.kind = "compensate",
+            InboxBody::Pause { why } => {
+                parts.kind = "pause";
+                parts.failure = serde_json::to_string(why).ok();
+            }
         }
         parts
+    }
+
+    fn hold(&mut self, outcome: &Result<Payload, Failure>) {
+        match outcome {
+            Ok(payload) => self.payload = Some(payload.as_bytes().to_vec()),
+            Err(failure) => self.failure = serde_json::to_string(failure).ok(),
+        }
     }
 }

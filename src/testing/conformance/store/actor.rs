@@ -11,8 +11,8 @@ use crate::model::{
 };
 use crate::payload::Payload;
 use crate::store::{
-    Batch, Claim, Claimed, CommitAck, Custody, Delivery, DeliveryAck, NewWaiter, RunCommit,
-    RunRecord, StartAck, Store, StoreError,
+    Batch, Claim, Claimed, CommitAck, Custody, Delivery, DeliveryAck, NewWaiter, Outlook,
+    RunCommit, RunRecord, StartAck, Store, StoreError,
 };
 use crate::testing::clock::ManualClock;
 use crate::time::{Clock, Timestamp};
@@ -163,6 +163,18 @@ impl Actor {
         self.store.claim(claim).await.unwrap()
     }
 
+    async fn look(&self, by: &str) -> Outlook {
+        self.store.look(&instance(by), &[checkout()]).await.unwrap()
+    }
+
+    pub(super) async fn next_due(&self) -> Option<Timestamp> {
+        self.look("nobody").await.next_due
+    }
+
+    pub(super) async fn woken(&self, by: &str) -> Vec<RunId> {
+        self.look(by).await.woken
+    }
+
     pub(super) async fn run(&self, id: &str) -> Run {
         self.store.run(&run(id)).await.unwrap().unwrap()
     }
@@ -218,6 +230,11 @@ pub(super) fn signal_of(body: &InboxBody) -> Option<(u32, String)> {
             .decode()
             .ok()
             .map(|payload: String| (seq.0, payload)),
-        InboxBody::StepResult { .. } | InboxBody::Cancel => None,
+        InboxBody::Event { .. }
+        | InboxBody::StepResult { .. }
+        | InboxBody::RunEnded { .. }
+        | InboxBody::Cancel
+        | InboxBody::Compensate
+        | InboxBody::Pause { .. } => None,
     }
 }

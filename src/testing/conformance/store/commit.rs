@@ -232,7 +232,7 @@ pub async fn a_released_run_is_due_at_its_time(actor: Actor) {
     assert_eq!(actor.run("a").await.owner, None);
     let early = actor.claim_all("two").await;
     assert_eq!(ids(&early), [""; 0]);
-    assert_eq!(early.next_due, Some(actor.now() + SECOND));
+    assert_eq!(actor.next_due().await, Some(actor.now() + SECOND));
     actor.pass(SECOND);
     assert_eq!(ids(&actor.claim_all("two").await), ["a"]);
 }

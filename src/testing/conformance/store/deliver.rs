@@ -10,6 +10,7 @@ use super::actor::{Actor, ids, instance, step, text};
 use crate::id::Seq;
 use crate::model::{CheckpointKind, CheckpointStatus, Failure, InboxBody, RunStatus};
 use crate::store::{DeliveryAck, StoreError};
+use crate::time::Timestamp;
 
 fn result(attempt: u32) -> InboxBody {
     InboxBody::StepResult {
@@ -114,6 +115,37 @@ pub async fn a_cancel_marks_a_run_that_is_held(actor: Actor) {
         (RunStatus::Cancelling, 1)
     );
     assert_eq!(record.inbox.first().unwrap().body, InboxBody::Cancel);
+}
+
+/// Clause 10, for a request to compensate.
+pub async fn a_run_that_is_to_compensate_is_left_to_an_owner(actor: Actor) {
+    for (id, status) in [
+        ("waits", RunStatus::Suspended),
+        ("broken", RunStatus::Blocked),
+        ("paused", RunStatus::Paused),
+    ] {
+        actor.start_held(id, "one").await;
+        let mut commit = actor.release(id, 1);
+        commit.status = status;
+        commit.wake_at = Timestamp::MAX;
+        actor.commit(commit).await.unwrap();
+        let ack = actor.item(id, InboxBody::Compensate).await.unwrap();
+        assert!(matches!(ack, DeliveryAck::Delivered { .. }), "{ack:?}");
+        let again = actor.item(id, InboxBody::Compensate).await.unwrap();
+        assert_eq!(again, DeliveryAck::Duplicate);
+        // Half of its steps may be undone already.
+        let ack = actor.cancel(id).await.unwrap();
+        assert!(matches!(ack, DeliveryAck::Delivered { .. }), "{ack:?}");
+        assert_eq!(actor.run(id).await.status, RunStatus::Cancelling);
+    }
+    let claimed = actor.claim_all("one").await;
+    let mut found = ids(&claimed);
+    found.sort_unstable();
+    assert_eq!(found, ["broken", "paused", "waits"]);
+    for record in &claimed.runs {
+        let bodies: Vec<_> = record.inbox.iter().map(|item| &item.body).collect();
+        assert_eq!(bodies, [&InboxBody::Compensate, &InboxBody::Cancel]);
+    }
 }
 
 /// Clause 3, for a run whose owner was passed over: its claim is lost.

@@ -1,4 +1,4 @@
-//! Two stores, the same random operations, the same answers.
+//! Any number of stores, the same random operations, the same answers.
 //!
 //! Whatever the cases of the clauses forget, such as the order in which commits of one batch
 //! touch each other's signals, must at least be the same everywhere.
@@ -7,183 +7,400 @@
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
+use futures_util::future::join_all;
+
 use super::actor::{Actor, checkout, instance, run};
+use super::answers::{Ids, answer, everything, look, pages, seen, shown};
 use super::random::Dice;
+use super::tally::Tally;
 use crate::id::Seq;
-use crate::model::{Checkpoint, InboxItem, Run, RunQuery, RunStatus, SignalId};
+use crate::model::{RunStatus, SignalId, WorkflowKey};
 use crate::store::{
-    Batch, BatchAck, Claim, Claimed, Delivery, LivenessLock, NewWaiter, RunCommit, RunRecord,
+    Amended, Batch, BatchAck, Claim, Claimed, Delivery, LivenessLock, NewWaiter, RunCommit,
 };
 
 const LEASE: Duration = Duration::from_secs(30);
 
-/// Drives two stores on one clock with `operations` random operations and compares every answer
-/// and, in the end, everything that can be seen. A difference names the seed and the operation.
-pub async fn two_stores_answer_alike(seed: u64, operations: u32, left: Actor, right: Actor) {
-    let mut pair = Pair {
+/// Operations between two comparisons of everything that can be read.
+const LOOK_EVERY: u32 = 100;
+
+/// Drives stores on one clock with `operations` random operations and compares every answer, and
+/// now and then everything that can be seen. A difference names the seed and the operation.
+pub async fn stores_answer_alike(seed: u64, operations: u32, stores: Vec<Actor>) -> Tally {
+    let mut field = Field {
         dice: Dice::new(seed),
-        left,
-        right,
-        locks: BTreeMap::new(),
+        stores: stores.into_iter().map(Store::new).collect(),
         place: format!("seed {seed}, start"),
     };
-    for number in 0..operations {
-        pair.place = format!("seed {seed}, operation {number}");
-        pair.operate().await;
-        if number % 16 == 0 {
-            pair.compare_state().await;
+    let mut next_look = 0;
+    while field.dice.tally.total() < operations {
+        let done = field.dice.tally.total();
+        field.place = format!("seed {seed}, operation {done}");
+        field.operate().await;
+        if done >= next_look {
+            next_look = done + LOOK_EVERY;
+            field.compare_state().await;
         }
     }
-    pair.place = format!("seed {seed}, end");
-    pair.compare_state().await;
-    pair.drain().await;
-    pair.compare_state().await;
+    field.place = format!("seed {seed}, end");
+    field.compare_state().await;
+    field.drain().await;
+    field.compare_state().await;
+    field.dice.tally
 }
 
-struct Pair {
+/// A store with what belongs to it alone.
+struct Store {
+    actor: Actor,
+    locks: BTreeMap<String, LivenessLock>,
+    ids: Ids,
+}
+
+impl Store {
+    fn new(actor: Actor) -> Self {
+        Self {
+            actor,
+            locks: BTreeMap::new(),
+            ids: Ids::default(),
+        }
+    }
+
+    /// Gives back the lock of an instance.
+    async fn unlock(&mut self, id: &str) {
+        if let Some(lock) = self.locks.remove(id) {
+            lock.release().await;
+        }
+    }
+}
+
+struct Field {
     dice: Dice,
-    left: Actor,
-    right: Actor,
-    locks: BTreeMap<String, [LivenessLock; 2]>,
+    stores: Vec<Store>,
     place: String,
 }
 
-impl Pair {
+impl Field {
     async fn operate(&mut self) {
-        match self.dice.below(20) {
-            0..=9 => {
+        match self.dice.below(45) {
+            0..=17 => {
                 let batch = self.random_batch().await;
                 self.commit(&batch).await;
             }
-            10..=13 => self.claim().await,
-            14 | 15 => self.enroll().await,
-            16 => self.recover().await,
-            17 => self.resign().await,
-            18 => {
+            18..=22 => self.claim().await,
+            23..=25 => self.enroll().await,
+            26 | 27 => self.heartbeat().await,
+            28 => self.resign().await,
+            29 => {
+                self.dice.tally.count("drop a lock");
                 let id = self.dice.instance();
-                self.locks.remove(&id);
+                self.each(async |store| store.unlock(&id).await).await;
             }
-            _ => {
-                let time = Duration::from_millis(self.dice.below(12_000).into());
-                self.left.clock.advance(time);
-            }
+            30..=32 => self.recover().await,
+            33..=35 => self.pass(),
+            36 | 37 => self.read_run().await,
+            38 | 39 => self.read_lists().await,
+            40 | 41 => self.amend().await,
+            42 => self.deliver_audited().await,
+            43 => self.fork().await,
+            _ => self.remove().await,
         }
+    }
+
+    /// Asks every store and compares the answers.
+    async fn each<T: PartialEq + Debug>(&mut self, ask: impl AsyncFn(&mut Store) -> T) {
+        let answers = join_all(self.stores.iter_mut().map(|store| ask(store))).await;
+        let mut all = self.stores.iter().zip(&answers);
+        let Some((one, expected)) = all.next() else {
+            return;
+        };
+        for (other, answer) in all {
+            let [one, other] = [one, other].map(|it| it.actor.store.name());
+            assert_eq!(expected, answer, "{one} and {other}, {}", self.place);
+        }
+    }
+
+    fn first(&self) -> &Actor {
+        &self.stores.first().unwrap().actor
     }
 
     /// A batch whose commits mostly name the newest token.
     async fn random_batch(&mut self) -> Batch {
-        let now = self.left.now();
+        let now = self.first().now();
         let mut batch = Batch::default();
         for _ in 0..self.dice.below(3) {
             batch.starts.push(self.dice.start(now));
         }
+        if !batch.starts.is_empty() && self.dice.happens(6) {
+            self.dice.tally.count("start twice in a batch");
+            batch.starts.push(batch.starts.first().unwrap().clone());
+        }
         for _ in 0..self.dice.below(4) {
             batch.deliveries.push(self.dice.delivery(now));
         }
+        let seen = self.stores.first().unwrap().ids.seen();
         for number in 0..Dice::RUNS {
-            if self.dice.below(3) != 0 {
+            if !self.dice.happens(3) {
                 continue;
             }
             let id = Dice::run(number);
-            let found = self.left.store.run(&run(&id)).await.unwrap();
+            let found = self.first().store.run(&run(&id)).await.unwrap();
             let token = found.map_or(1, |run| run.token.0);
-            let stale = u64::from(self.dice.below(6) == 0);
-            batch
-                .commits
-                .push(self.dice.commit(&id, token.saturating_sub(stale), now));
+            let commit = self.dice.commit(&id, token, now, seen);
+            batch.commits.push(commit);
         }
         batch
     }
 
-    async fn commit(&self, batch: &Batch) {
-        let one = self.left.store.commit(batch).await.unwrap();
-        let other = self.right.store.commit(batch).await.unwrap();
-        let answers = |ack: BatchAck| {
-            let commits = ack
-                .commits
-                .into_iter()
-                .map(|one| one.map_err(|error| error.to_string()));
-            let deliveries = ack.deliveries.into_iter();
-            let deliveries = deliveries.map(|one| one.map_err(|error| error.to_string()));
-            (
-                ack.starts,
-                deliveries.collect::<Vec<_>>(),
-                commits.collect::<Vec<_>>(),
-            )
-        };
-        self.same(&answers(one), &answers(other));
+    async fn commit(&mut self, batch: &Batch) {
+        let place = self.place.clone();
+        self.place += &format!(": {batch:?}");
+        self.each(async |Store { actor, ids, .. }| {
+            let ack = actor.store.commit(&ids.translate(batch)).await.unwrap();
+            answer(ack, ids)
+        })
+        .await;
+        self.place = place;
     }
 
     async fn claim(&mut self) {
-        let (by, limit) = (self.dice.instance(), self.dice.below(4));
-        let mut answers = Vec::new();
-        for actor in [&self.left, &self.right] {
+        let (by, limit) = (instance(&self.dice.instance()), self.dice.below(4));
+        let (kind, workflows) = match self.dice.below(6) {
+            0 => ("claim of another workflow", vec![Dice::refund()]),
+            1 => ("claim of two workflows", vec![checkout(), Dice::refund()]),
+            2 => ("claim of none", vec![WorkflowKey::new("checkout", 2)]),
+            _ if limit == 0 => ("claim without room", vec![checkout()]),
+            _ => ("claim", vec![checkout()]),
+        };
+        self.dice.tally.count(kind);
+        let place = self.place.clone();
+        self.each(async |Store { actor, ids, .. }| {
             let claim = Claim {
-                instance: &instance(&by),
-                workflows: &[checkout()],
+                instance: &by,
+                workflows: &workflows,
                 limit,
             };
-            let Claimed {
-                runs,
-                unreadable,
-                next_due,
-            } = actor.store.claim(claim).await.unwrap();
-            assert!(unreadable.is_empty(), "{}: {unreadable:?}", self.place);
-            answers.push((runs.iter().map(seen).collect::<Vec<_>>(), next_due));
-        }
-        self.same_pair(&answers);
+            let Claimed { runs, unreadable } = actor.store.claim(claim).await.unwrap();
+            assert!(unreadable.is_empty(), "{place}: {unreadable:?}");
+            runs.iter().map(|run| seen(run, ids)).collect::<Vec<_>>()
+        })
+        .await;
+    }
+
+    /// A change of a run that mostly stands as the change says.
+    async fn amend(&mut self) {
+        let now = self.first().now();
+        let id = self.dice.run_id();
+        let Some(seen) = self.first().store.run(&run(&id)).await.unwrap() else {
+            return;
+        };
+        let amendment = self.dice.amendment(&seen, now);
+        let place = self.place.clone();
+        self.place += &format!(": {amendment:?}");
+        self.each(async |Store { actor, ids, .. }| {
+            let mut amended = actor.store.amend(&amendment).await;
+            if let Ok(Amended::Done { told, .. }) = &mut amended {
+                told.iter_mut().for_each(|it| ids.renumber_told(it));
+            }
+            amended.map_err(|error| error.to_string())
+        })
+        .await;
+        self.place = place;
+        self.read_log(&id).await;
+    }
+
+    async fn deliver_audited(&mut self) {
+        let now = self.first().now();
+        let delivery = self.dice.delivery(now);
+        let id = self.dice.run_id();
+        let line = self.dice.line(&id, now);
+        self.dice.tally.count("deliver with a line");
+        let place = self.place.clone();
+        self.place += &format!(": {delivery:?}");
+        self.each(async |Store { actor, ids, .. }| {
+            let ack = actor.store.deliver_audited(&delivery, &line).await;
+            let ack = BatchAck {
+                deliveries: vec![ack],
+                ..BatchAck::default()
+            };
+            answer(ack, ids)
+        })
+        .await;
+        self.place = place;
+        self.read_log(&id).await;
+    }
+
+    async fn fork(&mut self) {
+        self.dice.tally.count("fork");
+        let now = self.first().now();
+        let fork = self.dice.fork(now);
+        self.each(async |store| store.actor.store.fork(&fork).await.unwrap())
+            .await;
+    }
+
+    async fn remove(&mut self) {
+        self.dice.tally.count("remove");
+        let now = self.first().now();
+        let id = self.dice.run_id();
+        let line = self.dice.line(&id, now);
+        self.each(async |store| {
+            let removed = store.actor.store.remove(&run(&id), &line).await;
+            removed.map_err(|error| error.to_string())
+        })
+        .await;
+        self.read_log(&id).await;
+    }
+
+    async fn read_log(&mut self, id: &str) {
+        let limit = 1 + self.dice.below(4);
+        self.each(async |store| {
+            let log = store.actor.store.audit_log(&run(id), limit).await;
+            log.unwrap()
+        })
+        .await;
     }
 
     async fn enroll(&mut self) {
+        self.dice.tally.count("enroll");
         let id = self.dice.instance();
-        self.locks.remove(&id);
-        let mut locks = Vec::new();
-        for actor in [&self.left, &self.right] {
-            locks.push(actor.store.enroll(&instance(&id), LEASE).await.unwrap());
-        }
-        self.locks.insert(id, locks.try_into().unwrap());
+        self.each(async |store| {
+            store.unlock(&id).await;
+            let lock = store.actor.store.enroll(&instance(&id), LEASE).await;
+            store.locks.insert(id.clone(), lock.unwrap());
+        })
+        .await;
     }
 
-    async fn recover(&mut self) {
-        let (by, most) = (instance(&self.dice.instance()), self.dice.below(3));
-        let mut answers = Vec::new();
-        for actor in [&self.left, &self.right] {
-            answers.push(actor.store.recover(&by, most).await.unwrap());
-        }
-        self.same_pair(&answers);
+    async fn heartbeat(&mut self) {
+        self.dice.tally.count("heartbeat");
+        let id = instance(&self.dice.instance());
+        self.each(async |store| {
+            let renewed = store.actor.store.heartbeat(&id, LEASE).await;
+            renewed.map_err(|error| error.to_string())
+        })
+        .await;
     }
 
     async fn resign(&mut self) {
+        self.dice.tally.count("resign");
         let id = self.dice.instance();
-        let is_heartbeat = self.dice.below(2) == 0;
-        let mut answers = Vec::new();
-        for actor in [&self.left, &self.right] {
-            let answer = if is_heartbeat {
-                actor.store.heartbeat(&instance(&id), LEASE).await
-            } else {
-                actor.store.resign(&instance(&id)).await
-            };
-            answers.push(answer.map_err(|error| error.to_string()));
+        self.each(async |store| {
+            let resigned = store.actor.store.resign(&instance(&id)).await;
+            store.unlock(&id).await;
+            resigned.map_err(|error| error.to_string())
+        })
+        .await;
+    }
+
+    async fn recover(&mut self) {
+        let (by, most) = (instance(&self.dice.instance()), self.dice.below(4));
+        let kind = if most == 0 {
+            "recover without budget"
+        } else {
+            "recover"
+        };
+        self.dice.tally.count(kind);
+        self.each(async |store| {
+            let recovery = store.actor.store.recover(&by, most, &|_| None).await;
+            let mut recovery = recovery.unwrap();
+            // Lists without an order.
+            recovery.dead.sort_unstable();
+            recovery.given_up.sort_unstable();
+            recovery
+        })
+        .await;
+    }
+
+    /// Time passes, by a little, by much, or backwards, as an administrator might set it.
+    fn pass(&mut self) {
+        let clock = self.first().clock.clone();
+        let millis = self.dice.below(12_000);
+        let time = Duration::from_millis(millis.into());
+        match self.dice.below(8) {
+            0 => {
+                self.dice.tally.count("hours pass");
+                clock.advance(time * 1_000);
+            }
+            1 => {
+                self.dice.tally.count("the clock is set back");
+                let now = self.first().now().as_millis() - i64::from(millis / 4);
+                clock.set(crate::time::Timestamp::from_millis(now));
+            }
+            _ => {
+                self.dice.tally.count("time passes");
+                clock.advance(time);
+            }
         }
-        if !is_heartbeat {
-            self.locks.remove(&id);
+    }
+
+    async fn read_run(&mut self) {
+        let id = run(&self.dice.run_id());
+        let rev = self.dice.below(6).into();
+        match self.dice.below(4) {
+            0 => {
+                self.dice.tally.count("read a run");
+                self.each(async |store| {
+                    let found = store.actor.store.run(&id).await.unwrap();
+                    found.as_ref().map(shown)
+                })
+                .await;
+            }
+            1 => {
+                self.dice.tally.count("load a run");
+                self.each(async |Store { actor, ids, .. }| {
+                    let found = actor.store.load(&id).await.unwrap();
+                    found.as_ref().map(|record| seen(record, ids))
+                })
+                .await;
+            }
+            2 => {
+                self.dice.tally.count("read what changed");
+                self.each(async |store| store.actor.store.changed_since(&id, rev).await.unwrap())
+                    .await;
+            }
+            _ => {
+                self.dice.tally.count("read what is published");
+                let key = self.dice.key();
+                self.each(async |store| {
+                    let value = store.actor.store.published(&id, &key).await.unwrap();
+                    value.map(|value| value.as_bytes().to_vec())
+                })
+                .await;
+            }
         }
-        self.same_pair(&answers);
+    }
+
+    async fn read_lists(&mut self) {
+        let by = instance(&self.dice.instance());
+        match self.dice.below(6) {
+            0 => {
+                self.dice.tally.count("list what is held");
+                self.each(async |store| store.actor.store.held(&by).await.unwrap())
+                    .await;
+            }
+            1 => {
+                self.dice.tally.count("look for work");
+                let workflows = [checkout(), Dice::refund()];
+                self.each(async |store| look(&store.actor, &by, &workflows).await)
+                    .await;
+            }
+            _ => {
+                let query = self.dice.query();
+                self.each(async |store| pages(&store.actor, query.clone()).await)
+                    .await;
+            }
+        }
     }
 
     /// Compares everything that can be read.
-    async fn compare_state(&self) {
-        let mut answers = Vec::new();
-        for actor in [&self.left, &self.right] {
-            answers.push(everything(actor).await);
-        }
-        self.same_pair(&answers);
+    async fn compare_state(&mut self) {
+        self.each(async |Store { actor, ids, .. }| everything(actor, ids).await)
+            .await;
     }
 
     /// Makes waiters and buffered signals visible: signals for every waiter, then a run that waits
     /// for every token until nothing is left.
     async fn drain(&mut self) {
-        let now = self.left.now();
+        let now = self.first().now();
         for round in 0..30 {
             let deliveries = Dice::TOKENS.iter().map(|token| Delivery::Signal {
                 id: SignalId(self.dice.uuid()),
@@ -197,9 +414,9 @@ impl Pair {
             };
             self.commit(&batch).await;
             let id = format!("drain {round}");
-            let mut new = self.left.new_run(&id);
+            let mut new = self.first().new_run(&id);
             new.owner = Some(instance("drain"));
-            let mut commit: RunCommit = self.left.change(&id, 1, RunStatus::Suspended);
+            let mut commit: RunCommit = self.first().change(&id, 1, RunStatus::Suspended);
             for (seq, token) in (0..).zip(Dice::TOKENS.repeat(3)) {
                 commit.waiters.push(NewWaiter::new(Seq(seq), token.into()));
             }
@@ -211,69 +428,4 @@ impl Pair {
             self.commit(&batch).await;
         }
     }
-
-    fn same_pair<T: PartialEq + Debug>(&self, answers: &[T]) {
-        if let [one, other] = answers {
-            self.same(one, other);
-        }
-    }
-
-    fn same<T: PartialEq + Debug>(&self, one: &T, other: &T) {
-        assert_eq!(one, other, "{}", self.place);
-    }
-}
-
-/// A run as far as it can be seen; payloads as their bytes, which `Debug` hides.
-fn shown(run: &Run) -> String {
-    format!(
-        "{run:?} {:?} {:?}",
-        run.input.as_bytes(),
-        run.output.as_ref().map(|one| one.as_bytes())
-    )
-}
-
-type Seen = (String, Vec<Checkpoint>, Vec<InboxItem>);
-
-fn seen(record: &RunRecord) -> Seen {
-    (
-        shown(&record.run),
-        record.history.clone(),
-        record.inbox.clone(),
-    )
-}
-
-async fn everything(actor: &Actor) -> (Vec<Option<Seen>>, Vec<String>) {
-    let mut records = Vec::new();
-    let mut rest = Vec::new();
-    for number in 0..Dice::RUNS {
-        let id = run(&Dice::run(number));
-        records.push(actor.store.load(&id).await.unwrap().as_ref().map(seen));
-        let changed = actor.store.changed_since(&id, 3).await.unwrap();
-        let published = actor.store.published(&id, "key 1").await.unwrap();
-        let published = published.map(|value| value.as_bytes().to_vec());
-        rest.push(format!("{changed:?} {published:?}"));
-    }
-    for number in 0..Dice::INSTANCES {
-        let id = instance(&Dice::instance_of(number));
-        let held = actor.store.held(&id).await.unwrap();
-        let woken = actor.store.woken(&id).await.unwrap();
-        rest.push(format!("{held:?} {woken:?}"));
-    }
-    for tag in [None, Some("tag 1")] {
-        let mut query = RunQuery {
-            tag: tag.map(Into::into),
-            limit: 3,
-            ..RunQuery::default()
-        };
-        loop {
-            let page = actor.store.list(&query).await.unwrap();
-            rest.extend(page.runs.iter().map(shown));
-            rest.push(format!("{:?}", page.next));
-            query.after = page.next;
-            if query.after.is_none() {
-                break;
-            }
-        }
-    }
-    (records, rest)
 }

@@ -1,4 +1,4 @@
-//! Clauses 20 to 27: who drives which run.
+//! Clauses 20 to 28: who drives which run.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::actor::{Actor, checkout, ids, instance, run, step};
 use crate::id::FencingToken;
-use crate::model::{Failure, RunStatus, WorkflowKey};
+use crate::model::{Failure, InstanceReport, RunStatus, WorkflowKey};
 use crate::store::{Claim, LivenessLock, Recovery, StoreError};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -21,7 +21,11 @@ async fn enroll(actor: &Actor, id: &str) -> LivenessLock {
 }
 
 async fn recover(actor: &Actor, by: &str) -> Recovery {
-    actor.store.recover(&instance(by), 3).await.unwrap()
+    actor
+        .store
+        .recover(&instance(by), 3, &|_| None)
+        .await
+        .unwrap()
 }
 
 /// Clause 20.
@@ -67,10 +71,11 @@ pub async fn the_longest_due_run_is_claimed_first(actor: Actor) {
     actor.pass(SECOND);
     let first = actor.claim("one", 2).await;
     assert_eq!(ids(&first), ["a", "b"]);
-    assert!(first.next_due.is_some_and(|due| due <= actor.now()));
+    assert!(actor.next_due().await.is_some_and(|due| due <= actor.now()));
     let second = actor.claim("one", 2).await;
     assert_eq!(ids(&second), ["c"]);
-    assert_eq!(second.next_due, Some(actor.now() + Duration::from_secs(8)));
+    let next = actor.now() + Duration::from_secs(8);
+    assert_eq!(actor.next_due().await, Some(next));
 }
 
 /// Clause 21.
@@ -86,7 +91,7 @@ pub async fn runs_of_other_workflows_are_left_alone(actor: Actor) {
     actor.start("c").await;
     let claimed = actor.claim_all("one").await;
     assert_eq!(ids(&claimed), ["c"]);
-    assert_eq!(claimed.next_due, None);
+    assert_eq!(actor.next_due().await, None);
     let claim = Claim {
         instance: &instance("one"),
         workflows: &[checkout(), WorkflowKey::new("refund", 1)],
@@ -130,7 +135,7 @@ pub async fn the_runs_of_an_instance_that_died_are_due_at_once(actor: Actor) {
         // A store without locks: only the lease tells.
         actor.pass(LEASE);
     }
-    drop(lock);
+    lock.release().await;
     let found = recover(&actor, "two").await;
     assert_eq!((found.dead, found.runs), (vec![instance("one")], 2));
     assert_eq!(recover(&actor, "two").await.dead, []);
@@ -149,7 +154,7 @@ pub async fn the_runs_of_an_instance_that_died_are_due_at_once(actor: Actor) {
 pub async fn a_recovered_run_refuses_its_old_owner(actor: Actor) {
     let lock = enroll(&actor, "one").await;
     actor.start_held("a", "one").await;
-    drop(lock);
+    lock.release().await;
     actor.pass(LEASE);
     assert_eq!(recover(&actor, "two").await.runs, 1);
     let late = actor
@@ -158,6 +163,28 @@ pub async fn a_recovered_run_refuses_its_old_owner(actor: Actor) {
         .unwrap_err();
     assert!(matches!(late, StoreError::LeaseLost { .. }), "{late}");
     assert_eq!(ids(&actor.claim_all("two").await), ["a"]);
+}
+
+/// Clause 25: it stood still in the middle of a start or a claim, and was declared dead meanwhile.
+pub async fn what_is_written_after_the_take_over_is_taken_over_too(actor: Actor) {
+    let _lock = enroll(&actor, "one").await;
+    actor.start("claimed").await;
+    actor.pass(LEASE);
+    assert_eq!(recover(&actor, "two").await.dead, [instance("one")]);
+    assert_eq!(ids(&actor.claim_all("one").await), ["claimed"]);
+    actor.start_held("started", "one").await;
+    actor.start_held("own", "two").await;
+    let found = recover(&actor, "two").await;
+    assert_eq!((found.dead, found.runs), (vec![instance("one")], 2));
+    let late = actor
+        .commit(actor.change("started", 1, RunStatus::Suspended))
+        .await
+        .unwrap_err();
+    assert!(matches!(late, StoreError::LeaseLost { .. }), "{late}");
+    let mut claimed = actor.claim_all("two").await;
+    claimed.runs.sort_by(|a, b| a.run.id.cmp(&b.run.id));
+    assert_eq!(ids(&claimed), ["claimed", "started"]);
+    assert_eq!(recover(&actor, "two").await, Recovery::default());
 }
 
 /// Clauses 24 and 25.
@@ -188,7 +215,7 @@ pub async fn a_lost_instance_can_enroll_anew(actor: Actor) {
     let lock = enroll(&actor, "one").await;
     actor.pass(LEASE);
     assert_eq!(recover(&actor, "two").await.dead, [instance("one")]);
-    drop(lock);
+    lock.release().await;
     let _lock = enroll(&actor, "one").await;
     actor
         .store
@@ -223,7 +250,7 @@ pub async fn a_run_that_is_recovered_too_often_is_dead(actor: Actor) {
         commit.recoveries = run.recoveries;
         commit.failure = Some(panicked.clone());
         actor.commit(commit).await.unwrap();
-        drop(lock);
+        lock.release().await;
         actor.pass(LEASE);
         let found = recover(&actor, "two").await;
         let given_up = round > 3;
@@ -259,13 +286,39 @@ pub async fn a_woken_run_is_listed_until_its_owner_has_seen_it(actor: Actor) {
         actor.start_held(id, "one").await;
     }
     actor.cancel("b").await.unwrap();
-    assert_eq!(
-        actor.store.woken(&instance("one")).await.unwrap(),
-        [run("b")]
-    );
-    assert_eq!(actor.store.woken(&instance("two")).await.unwrap(), []);
+    assert_eq!(actor.woken("one").await, [run("b")]);
+    assert_eq!(actor.woken("two").await, []);
     let mut commit = actor.change("b", 1, RunStatus::Running);
     commit.seen_wakes = 1;
     actor.commit(commit).await.unwrap();
-    assert_eq!(actor.store.woken(&instance("one")).await.unwrap(), []);
+    assert_eq!(actor.woken("one").await, []);
+}
+
+/// Clauses 28 and 45.
+pub async fn an_instance_is_listed_with_what_it_said(actor: Actor) {
+    let _one = enroll(&actor, "one").await;
+    let _two = enroll(&actor, "two").await;
+    actor.start("a").await;
+    actor.start("b").await;
+    assert_eq!(actor.claim_all("one").await.runs.len(), 2);
+    let report = InstanceReport {
+        host: "rack-7".to_owned(),
+        workflows: vec!["checkout v1".to_owned()],
+        ..InstanceReport::default()
+    };
+    for id in ["one", "stranger"] {
+        let id = instance(id);
+        actor.store.report(&id, &report).await.unwrap();
+    }
+    let listed = actor.store.instances().await.unwrap();
+    let now = actor.now();
+    let known: Vec<_> = listed.iter().map(|it| (it.id.as_str(), it.runs)).collect();
+    assert_eq!(known, [("one", 2), ("two", 0)]);
+    assert_eq!(listed[0].report.as_ref(), Some(&report));
+    assert_eq!(listed[0].reported_at, Some(now));
+    assert_eq!((&listed[1].report, listed[1].reported_at), (&None, None));
+    assert!(listed.iter().all(|it| it.lease_until == now + LEASE));
+    actor.store.resign(&instance("one")).await.unwrap();
+    let listed = actor.store.instances().await.unwrap();
+    assert_eq!(listed.len(), 1);
 }

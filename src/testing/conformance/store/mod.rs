@@ -1,27 +1,39 @@
 //! What every store must do.
 //!
 //! The numbers are those of the clauses in the contracts of
-//! [`CommitStore`](crate::store::CommitStore), [`LeaseStore`](crate::store::LeaseStore) and
-//! [`ReadStore`](crate::store::ReadStore). Run the suite with
+//! [`CommitStore`](crate::store::CommitStore), [`LeaseStore`](crate::store::LeaseStore),
+//! [`ReadStore`](crate::store::ReadStore) and [`AmendStore`](crate::store::AmendStore). Run the suite with
 //! [`store_conformance!`](crate::store_conformance).
 //!
-//! Beside the cases, [`two_stores_answer_alike`] drives two stores with the same random operations
+//! Beside the cases, [`stores_answer_alike`] drives several stores with the same random operations
 //! and compares every answer.
 
 mod actor;
+mod amend;
+mod answers;
 mod commit;
 mod deliver;
 mod differential;
+mod events;
+mod heirs;
 mod lease;
 mod random;
+mod random_events;
 mod read;
+mod relate;
 mod suite;
+mod tally;
 mod wait;
 
 pub use actor::Actor;
+pub use amend::*;
 pub use commit::*;
 pub use deliver::*;
-pub use differential::two_stores_answer_alike;
+pub use differential::stores_answer_alike;
+pub use events::*;
+pub use heirs::*;
 pub use lease::*;
 pub use read::*;
+pub use relate::*;
+pub use tally::Tally;
 pub use wait::*;

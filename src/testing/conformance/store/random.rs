@@ -7,13 +7,14 @@ use rand_chacha::ChaCha8Rng;
 use uuid::Uuid;
 
 use super::actor::{checkout, instance, run};
-use crate::id::{FencingToken, Seq};
+use super::tally::Tally;
+use crate::id::{FencingToken, RunId, Seq};
 use crate::model::{
-    Checkpoint, CheckpointKind, CheckpointStatus, Failure, InboxBody, NewRun, RunStatus, SignalId,
-    WorkflowKey,
+    AuditEntry, By, Checkpoint, CheckpointKind, CheckpointStatus, Failure, InboxBody, NewRun,
+    OnCancel, Parent, Run, RunQuery, RunStatus, SignalId, WorkflowKey,
 };
 use crate::payload::Payload;
-use crate::store::{Custody, Delivery, NewWaiter, RunCommit};
+use crate::store::{Amendment, Custody, Delivery, Fork, NewJoin, NewWaiter, Removal, RunCommit};
 use crate::time::Timestamp;
 
 /// A source of random operations on few runs, tokens and instances, so that they meet.
@@ -21,6 +22,11 @@ pub(super) struct Dice {
     rng: ChaCha8Rng,
     /// Signals sent before, to be sent again.
     sent: Vec<SignalId>,
+    /// Results of steps sent before, to be sent again.
+    results: Vec<(RunId, InboxBody)>,
+    /// Events published before, to be published again.
+    pub(super) published: Vec<Delivery>,
+    pub(super) tally: Tally,
 }
 
 impl Dice {
@@ -32,6 +38,9 @@ impl Dice {
         Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
             sent: Vec::new(),
+            results: Vec::new(),
+            published: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -45,12 +54,25 @@ impl Dice {
         others.get(at).copied().unwrap_or(first)
     }
 
-    fn happens(&mut self, one_in: u32) -> bool {
+    pub(super) fn happens(&mut self, one_in: u32) -> bool {
         self.below(one_in) == 0
     }
 
     pub(super) fn run(number: u32) -> String {
         format!("run {number}")
+    }
+
+    pub(super) fn run_id(&mut self) -> String {
+        Self::run(self.below(Self::RUNS))
+    }
+
+    pub(super) fn key(&mut self) -> String {
+        format!("key {}", self.below(2))
+    }
+
+    /// A workflow beside the usual one.
+    pub(super) fn refund() -> WorkflowKey {
+        WorkflowKey::new("refund", 1)
     }
 
     pub(super) fn instance_of(number: u32) -> String {
@@ -96,9 +118,10 @@ impl Dice {
     }
 
     pub(super) fn start(&mut self, now: Timestamp) -> NewRun {
-        let id = Self::run(self.below(Self::RUNS));
+        let id = self.run_id();
         let workflow = if self.happens(8) {
-            WorkflowKey::new("refund", 1)
+            self.tally.count("start of another workflow");
+            Self::refund()
         } else {
             checkout()
         };
@@ -108,46 +131,90 @@ impl Dice {
             new.tags.push(format!("tag {}", self.below(3)).into());
         }
         new.owner = self.happens(2).then(|| instance(&self.instance()));
+        if self.happens(6) {
+            self.tally.count("start with a deadline");
+            new.deadline = Some(self.time(now));
+        }
+        self.tally.count(match (&new.owner, due_at > now) {
+            (Some(_), _) => "start with an owner",
+            (None, true) => "delayed start",
+            (None, false) => "start",
+        });
         new
     }
 
     pub(super) fn delivery(&mut self, now: Timestamp) -> Delivery {
-        let target = run(&Self::run(self.below(Self::RUNS)));
-        match self.below(8) {
-            0 => Delivery::Requeue {
-                run: target,
-                at: now,
-            },
-            1 => Delivery::Item {
-                run: target,
-                body: InboxBody::Cancel,
-                at: now,
-            },
-            2 | 3 => {
-                let (seq, attempt) = (self.seq(), self.below(3));
-                let outcome = match self.failure() {
-                    Some(failure) => Err(failure),
-                    None => Ok(self.payload()),
+        let target = run(&self.run_id());
+        match self.below(12) {
+            9..=11 => self.event(now),
+            8 => {
+                self.tally.count("ask to pause");
+                Delivery::Item {
+                    run: target,
+                    body: InboxBody::Pause {
+                        why: Failure::fatal("paused", "by ada"),
+                    },
+                    at: now,
+                }
+            }
+            0 => {
+                self.tally.count("requeue");
+                Delivery::Requeue {
+                    run: target,
+                    at: now,
+                }
+            }
+            1 => {
+                let (word, body) = if self.happens(3) {
+                    ("ask to compensate", InboxBody::Compensate)
+                } else {
+                    ("cancel", InboxBody::Cancel)
                 };
-                let body = InboxBody::StepResult {
-                    seq,
-                    attempt,
-                    outcome,
-                };
+                self.tally.count(word);
                 Delivery::Item {
                     run: target,
                     body,
                     at: now,
                 }
             }
+            2 | 3 => {
+                let (run, body) = self.result(target);
+                Delivery::Item { run, body, at: now }
+            }
             _ => self.signal(now),
         }
+    }
+
+    fn result(&mut self, run: RunId) -> (RunId, InboxBody) {
+        let again = self.results.last().cloned();
+        if let Some(again) = again.filter(|_| self.happens(6)) {
+            self.tally.count("step result again");
+            return again;
+        }
+        self.tally.count("step result");
+        let (seq, attempt) = (self.seq(), self.below(3));
+        let outcome = match self.failure() {
+            Some(failure) => Err(failure),
+            None => Ok(self.payload()),
+        };
+        let body = InboxBody::StepResult {
+            seq,
+            attempt,
+            outcome,
+        };
+        self.results.push((run.clone(), body.clone()));
+        (run, body)
     }
 
     fn signal(&mut self, now: Timestamp) -> Delivery {
         let id = SignalId(self.uuid());
         let again = self.happens(8);
-        let id = self.sent.last().copied().filter(|_| again).unwrap_or(id);
+        let known = self.sent.last().copied().filter(|_| again);
+        self.tally.count(match known {
+            Some(_) => "signal again",
+            None => "signal",
+        });
+        let id = known.unwrap_or(id);
         self.sent.push(id);
         Delivery::Signal {
             id,
@@ -157,14 +224,112 @@ impl Dice {
         }
     }
 
-    pub(super) fn commit(&mut self, id: &str, token: u64, now: Timestamp) -> RunCommit {
-        use RunStatus::{Blocked, Completed, Failed, Running, Suspended};
+    /// A change of a run that stands as `seen`, or did a while ago.
+    pub(super) fn amendment(&mut self, seen: &Run, now: Timestamp) -> Amendment {
+        use RunStatus::{Failed, Paused, Pending, Suspended};
+        let status = self.one_of(Suspended, &[Pending, Paused, Failed]);
+        let line = self.line(seen.id.as_str(), now);
+        let wake_at = self.time(now);
+        let mut amendment = Amendment::new(seen, status, wake_at, line);
+        if self.happens(6) {
+            self.tally.count("amend what has moved on");
+            amendment.seen.rev += 1;
+        } else {
+            self.tally.count(match status {
+                Paused => "pause",
+                Failed => "force an end",
+                _ => "amend",
+            });
+        }
+        amendment.commit.failure = self.failure();
+        amendment.input = self.happens(3).then(|| self.payload());
+        amendment.removed = match self.below(4) {
+            0 => Removal::Everything,
+            1 => Removal::These(vec![self.seq(), self.seq()]),
+            _ => Removal::Nothing,
+        };
+        for _ in 0..self.below(3) {
+            let checkpoint = self.checkpoint(now);
+            amendment.put(checkpoint);
+        }
+        amendment
+    }
+
+    /// A run with a history.
+    pub(super) fn fork(&mut self, now: Timestamp) -> Fork {
+        let mut new = self.start(now);
+        new.owner = None;
+        let line = self.line(new.id.as_str(), now);
+        let history = (0..self.below(4)).map(|_| self.checkpoint(now)).collect();
+        Fork::new(new, history, vec![line])
+    }
+
+    /// A line in the log of a run.
+    pub(super) fn line(&mut self, id: &str, now: Timestamp) -> AuditEntry {
+        let by = match self.below(3) {
+            0 => By::program(),
+            1 => By::program().actor("ada \"lovelace\""),
+            _ => By::program().actor("grace").reason("it's stuck\n"),
+        };
+        let action = self.one_of("pause", &["resume", "delete"]);
+        AuditEntry::new(run(id), now, &by, action)
+    }
+
+    /// A list of runs in pages, of some or all.
+    pub(super) fn query(&mut self) -> RunQuery {
+        let mut query = RunQuery {
+            limit: 1 + self.below(4),
+            ..RunQuery::default()
+        };
+        let kind = match self.below(6) {
+            5 => {
+                query.parent = Some(run(&self.run_id()));
+                "list by parent"
+            }
+            0 => {
+                query.statuses = vec![RunStatus::Running, RunStatus::Suspended];
+                "list by status"
+            }
+            1 => {
+                query.statuses = vec![RunStatus::Blocked, RunStatus::Dead, RunStatus::Failed];
+                "list what went wrong"
+            }
+            2 => {
+                query.workflow = Some("refund".into());
+                "list by workflow"
+            }
+            3 => {
+                query.tag = Some(format!("tag {}", self.below(3)).into());
+                "list by tag"
+            }
+            _ => "list all",
+        };
+        self.tally.count(kind);
+        query
+    }
+
+    /// A commit of a run whose newest token is `newest`, when `seen` inbox items were seen.
+    pub(super) fn commit(&mut self, id: &str, newest: u64, now: Timestamp, seen: u32) -> RunCommit {
+        use RunStatus::{Blocked, Cancelled, Completed, Failed, Paused, Running, Suspended};
+        let is_stale = self.happens(6);
+        let token = newest.saturating_sub(u64::from(is_stale));
         let status = self.one_of(
             Running,
-            &[Running, Suspended, Suspended, Blocked, Completed, Failed],
+            &[
+                Running, Suspended, Suspended, Blocked, Paused, Completed, Failed, Cancelled,
+            ],
         );
         let mut commit = RunCommit::new(run(id), FencingToken(token), status, now);
         commit.custody = self.one_of(Custody::Keep, &[Custody::Release]);
+        self.tally.count(match (is_stale, status) {
+            (true, _) => "commit under an old token",
+            (_, Completed | Failed) => "end",
+            (_, Cancelled) => "end as cancelled",
+            (_, Blocked) => "block",
+            (_, Paused) => "pause by its owner",
+            _ if commit.custody == Custody::Release => "release",
+            _ => "commit",
+        });
         commit.wake_at = self.time(now);
         commit.seen_wakes = self.below(4).into();
         commit.recoveries = self.below(2);
@@ -175,31 +340,99 @@ impl Dice {
             let checkpoint = self.checkpoint(now);
             commit.checkpoints.push(checkpoint);
         }
-        for seq in 0..5 {
-            match self.below(8) {
-                0 => commit.waiters.push(NewWaiter::new(Seq(seq), self.token())),
-                1 => commit.withdrawn.push(Seq(seq)),
-                _ => {}
-            }
+        self.add_waits(&mut commit, seen);
+        if self.happens(3) {
+            self.reach_beyond(&mut commit, now);
         }
-        for _ in 0..self.below(3) {
-            commit.taken.push(self.below(40).into());
+        if self.happens(3) {
+            self.add_listens(&mut commit);
         }
+        commit.is_joined = self.happens(2);
         if self.happens(4) {
-            let key = format!("key {}", self.below(2));
-            commit.published.push((key.into(), self.payload()));
+            self.tally.count("publish");
+            commit.published.push((self.key().into(), self.payload()));
         }
         if self.happens(6) {
+            self.tally.count("tag");
             commit.tags.push(format!("tag {}", self.below(3)).into());
         }
         commit
     }
 
+    fn add_waits(&mut self, commit: &mut RunCommit, seen: u32) {
+        for seq in 0..5 {
+            match self.below(8) {
+                0 => {
+                    self.tally.count("open a wait");
+                    commit.waiters.push(NewWaiter::new(Seq(seq), self.token()));
+                }
+                1 => {
+                    self.tally.count("withdraw a wait");
+                    commit.withdrawn.push(Seq(seq));
+                }
+                2 if self.happens(3) => {
+                    self.tally.count("open a wait anew");
+                    commit.withdrawn.push(Seq(seq));
+                    commit.waiters.push(NewWaiter::new(Seq(seq), self.token()));
+                }
+                _ => {}
+            }
+        }
+        for _ in 0..self.below(3) {
+            self.tally.count("take an item");
+            // Mostly one of the last, of this run or of another one, and sometimes none at all.
+            let place = (seen + 2).saturating_sub(self.below(16));
+            commit.taken.push(place.into());
+        }
+    }
+
+    fn reach_beyond(&mut self, commit: &mut RunCommit, now: Timestamp) {
+        for _ in 0..self.below(3) {
+            let mut new = self.start(now);
+            self.tally.count("start by a run");
+            let on_cancel = self.one_of(OnCancel::Cascade, &[OnCancel::Abandon]);
+            new.parent = Some(Parent::new(commit.run.clone(), on_cancel));
+            commit.beyond().starts.push(new);
+        }
+        for seq in 0..5 {
+            if self.happens(5) {
+                self.tally.count("join");
+                // The last one is never there.
+                let target = run(&Self::run(self.below(Self::RUNS + 1)));
+                commit.beyond().joins.push(NewJoin::new(Seq(seq), target));
+            }
+        }
+        if self.happens(4) {
+            self.tally.count("send by a run");
+            let delivery = self.delivery(now);
+            commit.beyond().sends.push(delivery);
+        }
+        if commit.status == RunStatus::Completed && self.happens(2) {
+            self.tally.count("continue as another run");
+            let id = run(&format!("next {}", self.uuid()));
+            let mut new = self.start(now);
+            new.id = id.clone();
+            commit.beyond().starts.push(new);
+            commit.beyond().next = Some(id);
+        }
+    }
+
     fn checkpoint(&mut self, now: Timestamp) -> Checkpoint {
         use CheckpointStatus::{Abandoned, Completed, Failed, Waiting};
-        let kind = self.one_of(CheckpointKind::Step, &[CheckpointKind::Signal]);
+        let kind = self.one_of(
+            CheckpointKind::Step,
+            &[
+                CheckpointKind::Signal,
+                CheckpointKind::Child,
+                CheckpointKind::Event,
+            ],
+        );
         let mut checkpoint = Checkpoint::new(self.seq(), kind, self.token(), now);
         checkpoint.status = self.one_of(Completed, &[Failed, Abandoned, Waiting]);
+        self.tally.count(match checkpoint.status {
+            Waiting => "put a waiting checkpoint",
+            _ => "put a checkpoint",
+        });
         checkpoint.ord = self.happens(2).then(|| self.below(9));
         checkpoint.attempt = self.below(4);
         checkpoint.result = self.happens(2).then(|| self.payload());

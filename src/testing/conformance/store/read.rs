@@ -9,7 +9,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::actor::{Actor, instance, run, step, text};
-use crate::model::{RunPage, RunQuery, RunStatus, WorkflowKey};
+use crate::id::Seq;
+use crate::model::{CheckpointStatus, RunPage, RunQuery, RunStatus, WorkflowKey};
 use crate::payload::Payload;
 use crate::store::StoreError;
 
@@ -106,6 +107,74 @@ pub async fn a_list_holds_what_was_asked_for(actor: Actor) {
     );
     let mixed = by(&[RunStatus::Pending], Some("checkout"), Some("vip"));
     assert_eq!(listed(&list(&actor, mixed).await), ["c", "a"]);
+}
+
+/// Clause 42.
+pub async fn a_list_is_narrowed_by_id_and_start(actor: Actor) {
+    let mut starts = Vec::new();
+    for id in ["order-1", "order-2", "Order-3", "other", "order%"] {
+        starts.push(actor.now());
+        actor.start(id).await;
+        actor.pass(Duration::from_millis(10));
+    }
+    let begins = |prefix: &str| RunQuery {
+        id_prefix: Some(prefix.into()),
+        ..RunQuery::default()
+    };
+    for (prefix, expected) in [
+        ("order-", &["order-2", "order-1"][..]),
+        ("order", &["order%", "order-2", "order-1"]),
+        ("order%", &["order%"]),
+        ("order-1", &["order-1"]),
+        ("O", &["Order-3"]),
+        ("_", &[]),
+    ] {
+        let page = list(&actor, begins(prefix)).await;
+        assert_eq!(listed(&page), expected, "{prefix}");
+    }
+    assert_eq!(listed(&list(&actor, begins("")).await).len(), 5);
+    let between = RunQuery {
+        since: starts.get(1).copied(),
+        until: starts.get(3).copied(),
+        ..RunQuery::default()
+    };
+    let page = list(&actor, between).await;
+    assert_eq!(listed(&page), ["other", "Order-3", "order-2"]);
+}
+
+/// Clause 43.
+pub async fn what_several_runs_wait_for_is_read_at_once(actor: Actor) {
+    for id in ["a", "b", "c"] {
+        actor.start_held(id, "one").await;
+        let mut commit = actor.change(id, 1, RunStatus::Suspended);
+        commit.rev = 1;
+        let mut waits = step(1, "result");
+        waits.status = CheckpointStatus::Waiting;
+        waits.result = None;
+        let mut retries = waits.clone();
+        retries.seq = Seq(2);
+        retries.status = CheckpointStatus::Retrying;
+        commit.checkpoints = vec![step(0, "result"), waits, retries];
+        actor.commit(commit).await.unwrap();
+    }
+    let asked = [run("a"), run("none"), run("c")];
+    let open = actor.store.open_operations(&asked).await.unwrap();
+    let open: Vec<_> = open
+        .iter()
+        .map(|(run, one)| (run.as_str(), one.seq.0, one.status))
+        .collect();
+    let waiting = CheckpointStatus::Waiting;
+    let retrying = CheckpointStatus::Retrying;
+    assert_eq!(
+        open,
+        [
+            ("a", 1, waiting),
+            ("a", 2, retrying),
+            ("c", 1, waiting),
+            ("c", 2, retrying)
+        ]
+    );
+    assert_eq!(actor.store.open_operations(&[]).await.unwrap(), []);
 }
 
 /// Clause 42.

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::missing_panics_doc,
     reason = "what fails is meant to fail its case"
 )]
@@ -54,6 +55,59 @@ pub async fn a_signal_goes_to_the_longest_waiting_waiter(actor: Actor) {
     assert_eq!(actor.signal("approve", 3).await, DeliveryAck::Buffered);
     assert_eq!(inbox(&actor, "b").await, [at(3, "approve 1")]);
     assert_eq!(inbox(&actor, "a").await, [at(3, "approve 2")]);
+}
+
+/// Clause 7. An earlier wait of the same operation, or a signal that it got, is gone by then.
+pub async fn waits_of_one_batch_wait_in_its_order(actor: Actor) {
+    for id in ["taken", "withdrawn", "fresh"] {
+        actor.start_held(id, "one").await;
+    }
+    actor.wait("taken", 1, 0, "approve").await;
+    actor.signal("approve", 0).await;
+    actor.wait("withdrawn", 1, 0, "approve").await;
+    let again = |id: &str| {
+        let mut commit = actor.change(id, 1, RunStatus::Suspended);
+        let wait = NewWaiter::new(Seq(0), "approve".into());
+        commit.waiters.push(wait);
+        commit
+    };
+    let mut taken = again("taken");
+    taken
+        .taken
+        .push(actor.load("taken").await.inbox.first().unwrap().id);
+    let mut withdrawn = again("withdrawn");
+    withdrawn.withdrawn.push(Seq(0));
+    let batch = Batch {
+        commits: vec![taken, withdrawn, again("fresh")],
+        ..Batch::default()
+    };
+    actor.store.commit(&batch).await.unwrap();
+    for id in ["taken", "withdrawn", "fresh"] {
+        let DeliveryAck::Delivered { run: got, .. } = actor.signal("approve", 1).await else {
+            panic!("nobody waits any more");
+        };
+        assert_eq!(got, run(id));
+    }
+}
+
+/// Clause 7. A store that counts changes must not mistake the wait that went for one that came.
+pub async fn a_wait_that_replaces_another_hides_no_signal_that_is_ready(actor: Actor) {
+    actor.start_held("a", "one").await;
+    actor.wait("a", 1, 0, "approve").await;
+    assert_eq!(actor.signal("reject", 7).await, DeliveryAck::Buffered);
+    let mut commit = actor.change("a", 1, RunStatus::Suspended);
+    commit.waiters = vec![
+        NewWaiter::new(Seq(0), "pay".into()),
+        NewWaiter::new(Seq(1), "reject".into()),
+    ];
+    let batch = Batch {
+        commits: vec![commit],
+        ..Batch::default()
+    };
+    let ack = actor.store.commit(&batch).await.unwrap();
+    let delivered = &ack.commits[0].as_ref().unwrap().delivered;
+    assert_eq!(delivered.len(), 1, "{delivered:?}");
+    assert_eq!(actor.load("a").await.inbox, *delivered);
 }
 
 /// Clause 7.

@@ -1,0 +1,6 @@
+//! How the databases carry the hot statements out: by their indexes, in tables of thousands of
+//! rows, whether or not the database has gathered statistics.
+
+mod cases;
+mod explain;
+mod place;

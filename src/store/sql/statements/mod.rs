@@ -1,0 +1,22 @@
+//! Every statement, one file for each database.
+//!
+//! Placeholders are `$1`, `$2`, … and name a value of the whole script; the driver writes them as
+//! the database wants them.
+
+mod amend;
+mod choice;
+mod owners;
+mod servers;
+mod texts;
+
+pub(super) mod batch;
+pub(super) mod events;
+pub(super) mod postgres;
+pub(super) mod relations;
+pub(super) mod sqlite;
+
+pub(super) mod mysql;
+
+pub(super) use amend::{AmendTexts, amend_texts};
+pub(super) use choice::statements;
+pub(super) use texts::{CommitTexts, Statements};
