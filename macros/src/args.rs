@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use syn::{
-    Expr, ExprLit, Ident, Lit, LitStr, Result, Token,
+    Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Result, Token,
     parse::{Parse, ParseStream, Parser},
     punctuated::Punctuated,
 };
@@ -21,6 +21,8 @@ pub(crate) struct WorkflowWords {
     pub(crate) version: u32,
     /// The tags of every run.
     pub(crate) tags: Vec<LitStr>,
+    /// The workflow for its runs that are given up.
+    pub(crate) dead_letter: Option<ExprPath>,
 }
 
 /// What `#[step(..)]` says.
@@ -38,7 +40,7 @@ pub(crate) struct StepWords {
 impl WorkflowWords {
     /// Reads the words; what is wrong is added to `problems` and replaced by its default.
     pub(crate) fn read(words: TokenStream, function: &Ident, problems: &mut Problems) -> Self {
-        let known = ["name", "version", "tags"];
+        let known = ["name", "version", "tags", "dead_letter"];
         let mut settings = Settings::read(words, "workflow", &known, problems);
         let name = settings.take("name", problems, name);
         let version = settings.take("version", problems, |value| at_least_one(value, "version"));
@@ -47,6 +49,7 @@ impl WorkflowWords {
             name: name.unwrap_or_else(|| name_of(function)),
             version: version.unwrap_or(1),
             tags: tags.unwrap_or_default(),
+            dead_letter: settings.take("dead_letter", problems, path),
         }
     }
 }
@@ -64,6 +67,16 @@ impl StepWords {
             backoff: settings.take("backoff", problems, backoff),
             timeout: settings.take("timeout", problems, timeout),
         }
+    }
+}
+
+fn path(value: &Expr) -> Result<ExprPath> {
+    match value {
+        Expr::Path(path) => Ok(path.clone()),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "`dead_letter` takes the name of a workflow's function, such as `tell_support`",
+        )),
     }
 }
 

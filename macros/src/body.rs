@@ -32,7 +32,12 @@ pub(crate) fn is_ctx(expr: &Expr, ctx: &Ident) -> bool {
 /// the method decides.
 pub(crate) fn takes_step_body(call: &ExprMethodCall, ctx: &Ident) -> bool {
     let is_operation = || WITH_STEP_BODY.iter().any(|name| call.method == name);
-    call.method == "compensate" || (is_ctx(&call.receiver, ctx) && is_operation())
+    is_undo(call) || (is_ctx(&call.receiver, ctx) && is_operation())
+}
+
+/// Whether a call says how the operation that it follows is undone.
+pub(crate) fn is_undo(call: &ExprMethodCall) -> bool {
+    call.method == "compensate" || call.method == "compensate_with"
 }
 
 /// The inside of a macro whose grammar is known.

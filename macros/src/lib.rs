@@ -39,6 +39,7 @@ use proc_macro::TokenStream;
 /// | `name` | the stored name, 1 to 191 bytes | the function's name |
 /// | `version` | grows when the body changes in a way that recorded runs cannot replay; at least 1 | `1` |
 /// | `tags` | texts that every run gets | none |
+/// | `dead_letter` | the workflow that is started for a run that is given up as `dead` | the app's |
 ///
 /// # The function
 ///

@@ -11,7 +11,7 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
-use crate::body::{MacroBody, is_ctx};
+use crate::body::{MacroBody, is_ctx, is_undo};
 
 /// Rewrites the closures that are given to operations.
 pub(crate) fn settle_errors(body: &mut Block, ctx: &Ident) {
@@ -31,7 +31,7 @@ impl Rewrite<'_> {
     /// The closure of `side_effect` returns its value as it is, so an `Ok` there is the author's.
     fn settles(&self, call: &ExprMethodCall) -> bool {
         let is_operation = is_ctx(&call.receiver, self.ctx) && call.method != "side_effect";
-        is_operation || call.method == "compensate"
+        is_operation || is_undo(call)
     }
 
     fn settle(&mut self, closure: &mut ExprClosure) {

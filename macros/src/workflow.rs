@@ -49,7 +49,9 @@ fn definition(
         name,
         version,
         tags,
+        dead_letter,
     } = words;
+    let dead_letter = dead_letter.iter();
     let (input, needs, call) = (&shape.input, shape.needs(), call(function, shape));
     quote! {
         #head -> ::axum_durable::Workflow<#input, #value> {
@@ -64,6 +66,7 @@ fn definition(
             .with_tags(&[#(#tags),*])
             .with_needs(__NEEDS)
             .with_outline(&__OUTLINE)
+            #(.with_dead_letter(#dead_letter))*
         }
         #submit
     }

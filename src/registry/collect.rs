@@ -22,6 +22,12 @@ pub enum RegistryError {
         /// The name.
         name: Arc<str>,
     },
+    /// Runs that are given up are meant for a workflow that is not here.
+    #[error("dead letters are meant for workflow `{name}`, which is not registered; add it")]
+    UnknownDeadLetter {
+        /// The workflow.
+        name: Arc<str>,
+    },
     /// A handler takes a value that nobody provided.
     #[error("{handler} takes `State<{type_name}>`, which was not provided; add `.provide(..)`")]
     MissingState {
@@ -36,6 +42,8 @@ pub enum RegistryError {
 #[derive(Debug, Default)]
 pub struct RegistryBuilder {
     explicit: Vec<Registration>,
+    #[cfg(feature = "testing")]
+    offered: Vec<WorkflowEntry>,
     without_linked: bool,
 }
 
@@ -43,6 +51,12 @@ impl RegistryBuilder {
     /// Adds a definition. It stands in for a linked one of the same name and version.
     pub fn register(&mut self, registration: Registration) {
         self.explicit.push(registration);
+    }
+
+    /// Adds a workflow unless there is another one of the same name and version.
+    #[cfg(feature = "testing")]
+    pub(crate) fn offer(&mut self, workflow: WorkflowEntry) {
+        self.offered.push(workflow);
     }
 
     /// Leaves out what the macros collected at link time.
@@ -71,6 +85,11 @@ impl RegistryBuilder {
             for (name, step) in linked.steps {
                 registry.steps.entry(name).or_insert(step);
             }
+        }
+        #[cfg(feature = "testing")]
+        for workflow in self.offered {
+            let key = workflow.key.clone();
+            registry.workflows.entry(key).or_insert(workflow);
         }
         registry.check(states)?;
         Ok(registry)
@@ -105,6 +124,13 @@ impl Registry {
     }
 
     fn check(&self, states: &States) -> Result<(), RegistryError> {
+        for name in self
+            .workflows
+            .values()
+            .filter_map(|it| it.dead_letter.as_ref())
+        {
+            self.check_dead_letter(name)?;
+        }
         let workflows = self.workflows.values();
         let workflows = workflows.map(|entry| (format!("workflow `{}`", entry.key), entry.needs));
         let steps = self.steps.values();
@@ -116,6 +142,15 @@ impl Registry {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the workflow which dead letters are meant for is here.
+    pub(crate) fn check_dead_letter(&self, name: &Arc<str>) -> Result<(), RegistryError> {
+        let name = Arc::clone(name);
+        match self.newest(&name) {
+            Some(_) => Ok(()),
+            None => Err(RegistryError::UnknownDeadLetter { name }),
+        }
     }
 
     /// A workflow at one version.

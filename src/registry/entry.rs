@@ -23,6 +23,8 @@ pub struct WorkflowEntry {
     pub needs: &'static [StateNeed],
     /// The shape of its body.
     pub outline: &'static Outline,
+    /// The workflow that is started for each of its runs that is given up.
+    pub dead_letter: Option<Arc<str>>,
     input_schema: fn() -> Schema,
     output_schema: fn() -> Schema,
     pub(crate) body: RunBody,
@@ -55,6 +57,7 @@ impl<I, O> From<Workflow<I, O>> for WorkflowEntry {
             tags: workflow.tags,
             needs: workflow.needs,
             outline: workflow.outline,
+            dead_letter: workflow.dead_letter,
             input_schema: workflow.input_schema,
             output_schema: workflow.output_schema,
             body: workflow.body,

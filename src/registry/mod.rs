@@ -1,7 +1,9 @@
 //! Which code can be run here: workflows and steps, collected at link time or registered by hand.
 
 mod collect;
+mod describe;
 mod entry;
 
 pub use collect::{Registry, RegistryBuilder, RegistryError};
+pub use describe::WorkflowDescription;
 pub use entry::{Registered, Registration, StepEntry, WorkflowEntry};

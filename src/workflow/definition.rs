@@ -11,7 +11,7 @@ use super::{
     outline::Outline,
     state::StateNeed,
 };
-use crate::model::WorkflowKey;
+use crate::model::{DeadLetter, WorkflowKey};
 use crate::payload::Payload;
 
 /// A boxed future, as bodies and handlers return it.
@@ -49,6 +49,7 @@ pub struct Workflow<I, O> {
     pub(crate) tags: &'static [&'static str],
     pub(crate) needs: &'static [StateNeed],
     pub(crate) outline: &'static Outline,
+    pub(crate) dead_letter: Option<Arc<str>>,
     pub(crate) input_schema: fn() -> Schema,
     pub(crate) output_schema: fn() -> Schema,
     pub(crate) body: RunBody,
@@ -86,8 +87,10 @@ where
                 let decoded = input.decode::<I>().map_err(WorkflowError::Payload)?;
                 // Else it would stay in memory for as long as the run.
                 drop(input);
-                let output = body(ctx, decoded).await?;
-                Payload::encode(&output).map_err(WorkflowError::Payload)
+                let saga = ctx.saga();
+                let result = saga.watch(body(ctx, decoded)).await;
+                let encode = |output| Payload::encode(&output).map_err(WorkflowError::Payload);
+                saga.close(result.and_then(encode)).await
             };
             Box::pin(future) as BoxFuture<'static, Result<Payload>>
         };
@@ -96,6 +99,7 @@ where
             tags: &[],
             needs: &[],
             outline: &Outline::UNKNOWN,
+            dead_letter: None,
             input_schema: || schema_for!(I),
             output_schema: || schema_for!(O),
             body: Arc::new(erased),
@@ -137,6 +141,35 @@ impl<I, O> Workflow<I, O> {
         self
     }
 
+    /// The workflow that is started for each of its runs that is given up as
+    /// [`dead`](crate::RunStatus::Dead), in the same transaction.
+    ///
+    /// It is started in its newest version, with the dead run's tags and that run as its parent,
+    /// and must be registered where runs of this one are executed. Should it die itself, the
+    /// dead-letter workflow of the app gets that, unless it is the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum_durable::{model::DeadLetter, prelude::*};
+    ///
+    /// #[workflow]
+    /// async fn tell_support(ctx: &WorkflowCtx, dead: DeadLetter) -> Result<()> {
+    ///     ctx.step("mail", async || Ok(println!("{} died: {}", dead.run_id, dead.error))).await
+    /// }
+    ///
+    /// #[workflow(dead_letter = tell_support)]
+    /// async fn checkout(ctx: &WorkflowCtx, cents: u64) -> Result<u64> {
+    ///     ctx.step("charge", async || Ok(cents)).await
+    /// }
+    /// # assert_eq!(checkout().name(), "checkout");
+    /// ```
+    #[must_use]
+    pub fn with_dead_letter<O2>(mut self, workflow: impl IntoWorkflow<DeadLetter, O2>) -> Self {
+        self.dead_letter = Some(workflow.into_workflow().key.name);
+        self
+    }
+
     /// The shape of its body.
     #[must_use]
     pub const fn with_outline(mut self, outline: &'static Outline) -> Self {
@@ -152,6 +185,7 @@ impl<I, O> Clone for Workflow<I, O> {
             tags: self.tags,
             needs: self.needs,
             outline: self.outline,
+            dead_letter: self.dead_letter.clone(),
             input_schema: self.input_schema,
             output_schema: self.output_schema,
             body: Arc::clone(&self.body),

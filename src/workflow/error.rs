@@ -4,6 +4,8 @@ use std::{error::Error, fmt, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::ops::ChildFailure;
+use crate::id::RunId;
 use crate::model::Failure;
 use crate::payload::PayloadError;
 
@@ -110,6 +112,33 @@ pub enum WorkflowError {
         /// The token that was waited for.
         token: Arc<str>,
     },
+    /// The time of another wait ran out: of an event, a task, a webhook or an update.
+    Timeout {
+        /// What was waited for, such as `task`.
+        operation: &'static str,
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// Undos have failed for good. Whatever the workflow makes of it, the run ends as
+    /// `compensation_failed`.
+    Compensation {
+        /// The undos that failed, by name, in the order in which they did.
+        undos: Vec<(Arc<str>, Failure)>,
+        /// Why the workflow had failed before; `None` after a rollback by hand.
+        cause: Option<Box<Failure>>,
+    },
+    /// Another run that was waited for has ended without an output, or could not be started.
+    Child {
+        /// The run.
+        run: RunId,
+        /// Why.
+        failure: Failure,
+    },
+    /// Children of [`WorkflowCtx::all`](crate::WorkflowCtx::all) have failed.
+    Gather {
+        /// Each of them, in the order of their inputs.
+        failures: Vec<ChildFailure>,
+    },
     /// A value could not be written or read as the type that the code names.
     Payload(PayloadError),
     /// The workflow's own failure.
@@ -126,15 +155,21 @@ impl WorkflowError {
     /// Whether a wait ran out of time.
     #[must_use]
     pub const fn is_timeout(&self) -> bool {
-        matches!(self, Self::SignalTimeout { .. })
+        matches!(self, Self::SignalTimeout { .. } | Self::Timeout { .. })
     }
 
     /// The failure's code, such as `declined`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
-            Self::Step { failure, .. } | Self::Failed(failure) => failure.code.as_deref(),
+            Self::Step { failure, .. } | Self::Child { failure, .. } | Self::Failed(failure) => {
+                failure.code.as_deref()
+            }
+            Self::Gather { .. } => Some("children_failed"),
             Self::SignalTimeout { .. } => Some("signal_timeout"),
+            Self::Timeout { .. } => Some("wait_timeout"),
+            Self::Compensation { .. } => Some("compensation_failed"),
+            Self::Payload(PayloadError::TooLarge { .. }) => Some("payload_too_large"),
             Self::Payload(_) => Some("payload"),
         }
     }
@@ -142,7 +177,9 @@ impl WorkflowError {
     /// The typed domain error that a step attached with [`StepError::with_details`].
     #[must_use]
     pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
-        let (Self::Step { failure, .. } | Self::Failed(failure)) = self else {
+        let (Self::Step { failure, .. } | Self::Child { failure, .. } | Self::Failed(failure)) =
+            self
+        else {
             return None;
         };
         T::deserialize(failure.details.as_ref()?).ok()
@@ -163,12 +200,31 @@ impl WorkflowError {
                 let message = format!("no signal `{token}` came in time");
                 Failure::fatal("signal_timeout", message)
             }
-            Self::Payload(error) => {
-                let mut failure = Failure::from_error(&error);
-                failure.code = Some("payload".to_owned());
-                failure.retryable = false;
+            Self::Timeout { operation, name } => {
+                Failure::fatal("wait_timeout", late(operation, &name))
+            }
+            Self::Compensation { undos, cause } => {
+                let text = undo_text(&undos);
+                let mut failure = Failure::fatal("compensation_failed", text);
+                failure.details = serde_json::to_value(&undos).ok();
+                failure.cause = cause;
                 failure
             }
+            Self::Child { run, failure } => {
+                let mut outer = Failure::retryable(format!("run `{run}` failed: {failure}"));
+                outer.retryable = failure.retryable;
+                outer.code.clone_from(&failure.code);
+                outer.details.clone_from(&failure.details);
+                outer.caused_by(failure)
+            }
+            Self::Gather { failures } => {
+                let failure = Failure::fatal("children_failed", gather_text(&failures));
+                match failures.into_iter().next() {
+                    Some(first) => failure.caused_by(first.failure),
+                    None => failure,
+                }
+            }
+            Self::Payload(error) => Failure::of_payload(&error),
             Self::Failed(failure) => failure,
         }
     }
@@ -179,10 +235,44 @@ impl fmt::Display for WorkflowError {
         match self {
             Self::Step { step, failure } => write!(f, "step `{step}` failed: {failure}"),
             Self::SignalTimeout { token } => write!(f, "no signal `{token}` came in time"),
+            Self::Timeout { operation, name } => f.write_str(&late(operation, name)),
+            Self::Compensation { undos, .. } => f.write_str(&undo_text(undos)),
+            Self::Child { run, failure } => write!(f, "run `{run}` failed: {failure}"),
+            Self::Gather { failures } => f.write_str(&gather_text(failures)),
             Self::Payload(error) => fmt::Display::fmt(error, f),
             Self::Failed(failure) => fmt::Display::fmt(failure, f),
         }
     }
+}
+
+fn late(operation: &str, name: &str) -> String {
+    if name.is_empty() {
+        format!("the {operation} was not answered in time")
+    } else {
+        format!("{operation} `{name}` was not answered in time")
+    }
+}
+
+/// Which undos have failed, and why.
+fn undo_text(undos: &[(Arc<str>, Failure)]) -> String {
+    let each = undos
+        .iter()
+        .map(|(name, failure)| format!("undo `{name}` failed: {failure}"));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// Which children have failed: a few of them, since there may be thousands.
+fn gather_text(failures: &[ChildFailure]) -> String {
+    const SHOWN: usize = 5;
+    let each = failures
+        .iter()
+        .take(SHOWN)
+        .map(|it| format!("run `{}` failed: {}", it.run, it.failure));
+    let mut text = each.collect::<Vec<_>>().join("; ");
+    if failures.len() > SHOWN {
+        text += &format!("; and {} more", failures.len() - SHOWN);
+    }
+    text
 }
 
 impl<E: Error + 'static> From<E> for WorkflowError {

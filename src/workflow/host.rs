@@ -10,9 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{definition::BoxFuture, state::States};
+use super::{definition::BoxFuture, interceptor::Interceptors, state::States};
 use crate::id::{RunId, Seq};
-use crate::model::{CheckpointKind, Failure, RetryPolicy, StepEvent, WorkflowKey};
+use crate::model::{CheckpointKind, Facts, Failure, OnCancel, RetryPolicy, StepEvent, WorkflowKey};
 use crate::payload::Payload;
 use crate::time::{Clock, Timestamp};
 
@@ -40,8 +40,111 @@ pub enum Ask {
         /// How long at most.
         timeout: Option<Duration>,
     },
+    /// An event with the operation's name.
+    Event(Box<EventAsk>),
+    /// A signal for an address that only this run has.
+    Private(Arc<PrivateAsk>),
     /// A step that a worker executes.
     Remote(Box<RemoteAsk>),
+    /// Another run.
+    Child(Box<ChildAsk>),
+}
+
+/// A wait for an event.
+#[derive(Debug, Clone)]
+pub struct EventAsk {
+    /// What has to be said about it.
+    pub facts: Facts,
+    /// How long at most.
+    pub timeout: Option<Duration>,
+}
+
+/// Another run: to be started, waited for, or both.
+#[derive(Debug, Clone)]
+pub struct ChildAsk {
+    /// Its id.
+    pub run: RunId,
+    /// How it is started, unless it exists.
+    pub start: Option<ChildStart>,
+    /// Whether its end is waited for.
+    pub waits: bool,
+}
+
+/// How a child is started.
+#[derive(Debug, Clone)]
+pub struct ChildStart {
+    /// The workflow and version.
+    pub workflow: WorkflowKey,
+    /// The workflow's argument.
+    pub input: Payload,
+    /// Its tags.
+    pub tags: Vec<Arc<str>>,
+    /// What becomes of it when its parent is cancelled.
+    pub on_cancel: OnCancel,
+    /// How long it may take in all.
+    pub execution_timeout: Option<Duration>,
+}
+
+/// A wait for a signal to an address that only this run has, so that the operation's name is free
+/// for people.
+///
+/// The wait may be opened again when the run comes back into memory, because a requeue cannot tell
+/// whether it is still open.
+#[derive(Clone)]
+pub struct PrivateAsk {
+    /// The address.
+    pub token: Arc<str>,
+    /// How long at most.
+    pub timeout: Option<Duration>,
+    /// What becomes of a signal; without it the payload is the result.
+    pub read: Option<Arc<Read>>,
+}
+
+/// Makes of a signal's payload what becomes of the wait. Called on arrival, again if the process
+/// dies before the answer is stored.
+pub type Read = dyn Fn(Payload) -> Reading + Send + Sync;
+
+/// What becomes of a wait when a signal has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// It ends.
+    Ends(Outcome),
+    /// It goes on as if nothing had come, and whoever sent the signal reads why under a key.
+    Refused {
+        /// The key of the published value.
+        key: Arc<str>,
+        /// What is published.
+        answer: Payload,
+    },
+}
+
+impl PrivateAsk {
+    /// A wait without end whose result is the signal's payload.
+    #[must_use]
+    pub const fn new(token: Arc<str>) -> Self {
+        Self {
+            token,
+            timeout: None,
+            read: None,
+        }
+    }
+
+    /// What becomes of the wait when this has come.
+    pub(crate) fn read(&self, payload: Payload) -> Reading {
+        match &self.read {
+            Some(read) => read(payload),
+            None => Reading::Ends(Outcome::Completed(payload)),
+        }
+    }
+}
+
+impl fmt::Debug for PrivateAsk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateAsk")
+            .field("token", &self.token)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A step that a worker executes.
@@ -93,6 +196,36 @@ pub struct AttemptReport {
     pub events: Vec<StepEvent>,
 }
 
+/// What is known of an operation that was dropped before the workflow saw its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dropped {
+    /// Nothing that concerns the workflow: the run leaves memory, or is being set aside.
+    Ignored,
+    /// It has no result, as far as this process knows.
+    Unfinished,
+    /// Its result is part of the history.
+    Recorded(Payload),
+    /// It has a result that is not part of the history.
+    Unrecorded(Payload),
+}
+
+/// What a run's history says about a patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchState {
+    /// The run took the new way here.
+    Recorded,
+    /// The run has not been here: it may take the new way.
+    NewGround,
+    /// The run came by before the patch was written, and keeps to the old way.
+    OldRun,
+}
+
+/// The value of a capture, or why there is none.
+pub type Captured = Result<Payload, Failure>;
+
+/// Makes the value of a capture.
+pub type Make<'a> = dyn FnMut(Seq) -> Captured + 'a;
+
 /// Whoever runs a workflow: the engine, a worker that replays from a message, or a test.
 ///
 /// An operation calls [`open`](Self::open) when it is made, which fixes its position, polls until
@@ -114,6 +247,14 @@ pub trait Host: fmt::Debug + Send + Sync {
     /// What `State<T>` receives.
     fn states(&self) -> &States;
 
+    /// Who sees the attempts of local steps.
+    fn interceptors(&self) -> &Interceptors;
+
+    /// Where the app's routes for the outside are reached, if that is known.
+    fn public_url(&self) -> Option<&str> {
+        None
+    }
+
     /// The clock of the run. What it says is not recorded.
     fn clock(&self) -> Arc<dyn Clock>;
 
@@ -130,11 +271,34 @@ pub trait Host: fmt::Debug + Send + Sync {
     fn open(&self, call: Call) -> Seq;
 
     /// Takes the next position for a value that is captured at the call: the recorded one, or
-    /// what `make` gives for the position.
-    fn capture(&self, call: Call, make: &mut dyn FnMut(Seq) -> Payload) -> Payload;
+    /// what `make` gives for the position. A failure is recorded like a value.
+    ///
+    /// # Errors
+    ///
+    /// The recorded failure, or that of `make`.
+    fn capture(&self, call: Call, make: &mut Make<'_>) -> Captured;
+
+    /// Whether a value may be stored.
+    ///
+    /// # Errors
+    ///
+    /// A fatal failure with the code `payload_too_large`.
+    fn check(&self, value: &Payload) -> Result<(), Failure>;
+
+    /// What the history says about the patch `id` at the next position, which is not taken.
+    fn patch_state(&self, id: &str) -> PatchState;
 
     /// Publishes the value of the capture that was made last, under a key.
     fn publish(&self, key: Arc<str>, value: Payload);
+
+    /// Publishes an event, with the next commit.
+    fn emit(&self, name: Arc<str>, payload: Payload);
+
+    /// Asks another run to cancel, with the next commit.
+    fn cancel_run(&self, run: RunId);
+
+    /// Ends this run as the beginning of the next one, once the workflow is pending.
+    fn continue_as(&self, input: Payload);
 
     /// Adds a tag to the run.
     fn tag(&self, tag: Arc<str>);
@@ -145,6 +309,25 @@ pub trait Host: fmt::Debug + Send + Sync {
     /// Polls a local step.
     fn poll_step(&self, seq: Seq, policy: &StepPolicy, cx: &mut Context<'_>) -> StepPoll;
 
+    /// The connections that a transaction of a step begins on, if the store is an SQL database.
+    #[cfg(feature = "_sql")]
+    fn database(&self) -> Option<sea_orm::DatabaseConnection> {
+        None
+    }
+
+    /// Commits a transaction together with the result of the step at `seq`. An answer `Ok` is the
+    /// result that is stored; an `Err` says that nothing was committed.
+    #[cfg(feature = "_sql")]
+    async fn finish_transaction(
+        &self,
+        seq: Seq,
+        transaction: sea_orm::DatabaseTransaction,
+        result: Payload,
+    ) -> Result<Payload, Failure> {
+        drop((seq, transaction, result));
+        Err(Failure::fatal("no_transactions", "there is no store here"))
+    }
+
     /// The waker to poll a step body with, where that is not the operation's own: inside a set of
     /// futures the host must know which of them are woken by bodies.
     fn body_waker(&self, operation: &Waker) -> Option<Waker>;
@@ -152,8 +335,23 @@ pub trait Host: fmt::Debug + Send + Sync {
     /// Reports how the attempt that [`StepPoll::Start`] began has ended.
     fn finish_attempt(&self, seq: Seq, report: AttemptReport);
 
-    /// Says that the operation was dropped before its outcome was released.
-    fn close(&self, seq: Seq);
+    /// Says that the operation was dropped before the workflow saw its outcome. Answers what is
+    /// known of that, for a step that has an undo.
+    fn close(&self, seq: Seq) -> Dropped;
+
+    /// Whether the history goes on, at the next position, with the result of a dropped step.
+    fn has_unseen(&self, name: &str) -> bool;
+
+    /// Whether the workflow's body is to be dropped now, because the run was cancelled and undoes
+    /// what it has done. Says so once, and has written it down.
+    fn cut_off(&self) -> bool;
+
+    /// The run begins or ends to undo its steps: meanwhile it is not cancelled.
+    fn set_unwinding(&self, unwinds: bool);
+
+    /// Whether undos that have failed are to be tried again: the history says that they were, or
+    /// the run has come here by replay alone, so that it was requeued after its end.
+    fn unwinds_again(&self) -> bool;
 
     /// Runs a step body on a task of its own; dropping the returned future ends it.
     fn spawn(

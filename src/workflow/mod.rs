@@ -15,8 +15,10 @@ mod ctx;
 mod definition;
 mod error;
 mod host;
+mod interceptor;
 mod made;
 mod outline;
+mod saga;
 mod state;
 mod step;
 
@@ -27,7 +29,11 @@ pub use definition::{
     BoxFuture, IntoWorkflow, Outcome as WorkflowOutcome, RunBody, Workflow, WorkflowFn,
 };
 pub use error::{Result, StepError, WorkflowError};
-pub use host::{Ask, AttemptReport, Call, Host, Outcome, RemoteAsk, StepPolicy, StepPoll};
+pub use host::{
+    Ask, AttemptReport, Call, Captured, ChildAsk, ChildStart, Dropped, EventAsk, Host, Make,
+    Outcome, PatchState, PrivateAsk, Read, Reading, RemoteAsk, StepPolicy, StepPoll,
+};
+pub use interceptor::{Interceptor, Interceptors, StepAttempt};
 pub use made::{define_step, define_workflow, movable, ok};
 pub(crate) use ops::{panicked, timed_out};
 pub use outline::{Outline, OutlineArm, OutlineNode};

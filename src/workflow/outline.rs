@@ -25,6 +25,101 @@ impl Outline {
     };
 }
 
+fn is_empty(text: &&str) -> bool {
+    text.is_empty()
+}
+
+impl Outline {
+    /// A number for the flow of the body, as 16 hex digits; `None` if nothing is known of it.
+    ///
+    /// It changes with every operation, name, branch, loop and condition, and not with lines,
+    /// formatting, step bodies or what stands between the operations. Two builds with the same
+    /// fingerprint replay each other's runs, as far as the body itself is concerned; another one
+    /// is a reason to replay a history of a run before the build goes out.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<String> {
+        if self.file.is_empty() {
+            return None;
+        }
+        let mut hash = Fnv::default();
+        hash.nodes(self.nodes);
+        Some(format!("{:016x}", hash.0))
+    }
+}
+
+/// FNV-1a, whose values are the same on every platform and in every release.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn byte(&mut self, byte: u8) {
+        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+
+    /// Source text, without the blanks that a formatter moves about.
+    fn text(&mut self, text: &str) {
+        let bytes = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
+        bytes.for_each(|byte| self.byte(byte));
+        self.byte(0);
+    }
+
+    fn nodes(&mut self, nodes: &[OutlineNode]) {
+        nodes.iter().for_each(|node| self.node(node));
+        self.byte(1);
+    }
+
+    fn node(&mut self, node: &OutlineNode) {
+        match node {
+            OutlineNode::Operation {
+                kind,
+                name,
+                value,
+                compensation,
+                line: _,
+            } => {
+                for text in [kind, name, value, compensation] {
+                    self.text(text);
+                }
+            }
+            OutlineNode::Branch {
+                condition,
+                arms,
+                line: _,
+            } => self.arms("branch", condition, arms),
+            OutlineNode::Loop {
+                head,
+                body,
+                line: _,
+            } => {
+                self.text(head);
+                self.nodes(body);
+            }
+            OutlineNode::Join {
+                kind,
+                arms,
+                line: _,
+            } => self.arms("join", kind, arms),
+        }
+    }
+
+    fn arms(&mut self, what: &str, head: &str, arms: &[OutlineArm]) {
+        self.text(what);
+        self.text(head);
+        for arm in arms {
+            self.text(arm.label);
+            if arm.leaves {
+                self.text("return");
+            }
+            self.nodes(arm.nodes);
+        }
+    }
+}
+
 /// A part of an [`Outline`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -35,12 +130,18 @@ pub enum OutlineNode {
         kind: &'static str,
         /// The operation's name: the text of a literal, else the source of the expression.
         name: &'static str,
+        /// The source of what a `switch` decides on; empty for other operations.
+        #[serde(skip_serializing_if = "is_empty")]
+        value: &'static str,
+        /// The name of the undo that `.compensate(..)` gives it; empty if there is none.
+        #[serde(skip_serializing_if = "is_empty")]
+        compensation: &'static str,
         /// The source line.
         line: u32,
     },
     /// An `if` or `match`.
     Branch {
-        /// The source of what is decided on.
+        /// The source of what is decided on; of the value, where a `switch` records it.
         condition: &'static str,
         /// The source line.
         line: u32,
@@ -72,6 +173,10 @@ pub enum OutlineNode {
 pub struct OutlineArm {
     /// The source of its pattern or condition, or `else`; empty for an arm of a join.
     pub label: &'static str,
+    /// Whether it ends the workflow by a `return`: what stands behind the branch is not reached
+    /// from it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub leaves: bool,
     /// What happens on it.
     pub nodes: &'static [OutlineNode],
 }

@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::id::Seq;
-use crate::model::CheckpointKind;
+use crate::model::{CheckpointKind, Failure};
 use crate::payload::Payload;
 use crate::workflow::{
     error::{Result, WorkflowError},
@@ -79,12 +79,13 @@ pub(crate) fn capture<T: Serialize + DeserializeOwned + Default>(
         site: Location::caller(),
     };
     let payload = host.capture(call, &mut |seq| {
-        Payload::encode(&make(seq)).unwrap_or_else(|_| Payload::null())
+        Ok(Payload::encode(&make(seq)).unwrap_or_else(|_| Payload::null()))
     });
     // A number, bool, time or UUID always has a JSON form that reads back. What does not is a
     // record of another kind, and then the run is being set aside as diverged: the value does
     // not matter any more.
-    payload.decode().unwrap_or_default()
+    let value = payload.ok().and_then(|payload| payload.decode().ok());
+    value.unwrap_or_default()
 }
 
 /// The recorded value of `read`, or what it gives now.
@@ -100,20 +101,14 @@ pub(crate) fn side_effect<T: Serialize + DeserializeOwned>(
         site: Location::caller(),
     };
     let mut read = Some(read);
-    let mut error = None;
-    let payload = host.capture(call, &mut |_| {
-        let value = read.take().map(|read| Payload::encode(&read()));
-        match value {
-            Some(Ok(payload)) => payload,
-            Some(Err(problem)) => {
-                error = Some(problem);
-                Payload::null()
-            }
-            None => Payload::null(),
-        }
+    let captured = host.capture(call, &mut |_| {
+        let Some(read) = read.take() else {
+            return Ok(Payload::null());
+        };
+        let value = Payload::encode(&read()).map_err(|error| Failure::of_payload(&error))?;
+        host.check(&value)?;
+        Ok(value)
     });
-    match error {
-        Some(error) => Err(WorkflowError::Payload(error)),
-        None => payload.decode().map_err(WorkflowError::Payload),
-    }
+    let value = captured.map_err(WorkflowError::Failed)?;
+    value.decode().map_err(WorkflowError::Payload)
 }

@@ -25,10 +25,13 @@ pub(crate) fn set_event<T: Serialize + ?Sized>(
         site: Location::caller(),
     };
     let mut is_new = false;
-    host.capture(call, &mut |_| {
+    let captured = host.capture(call, &mut |_| {
+        // On record, so that a run whose code saw it refused does not see it pass on replay.
+        host.check(&value)?;
         is_new = true;
-        Payload::null()
+        Ok(Payload::null())
     });
+    captured.map_err(WorkflowError::Failed)?;
     if is_new {
         host.publish(key, value);
     }

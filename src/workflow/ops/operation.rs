@@ -9,7 +9,12 @@ use std::{
 
 use crate::id::Seq;
 use crate::model::CheckpointKind;
-use crate::workflow::host::{Ask, Call, Host, Outcome};
+use crate::payload::Payload;
+use crate::time::Timestamp;
+use crate::workflow::{
+    host::{Ask, Call, Dropped, Host, Outcome},
+    saga::{Saga, Undo},
+};
 
 /// An operation that has taken its position.
 pub(crate) struct Operation {
@@ -18,22 +23,54 @@ pub(crate) struct Operation {
     seq: Seq,
     /// Whether the outcome was handed out, so that dropping means nothing any more.
     done: bool,
+    /// Whether [`poll_with`](Self::poll_with) has asked.
+    is_asked: bool,
+    /// How it is undone, if it can be.
+    undo: Option<Box<Planned>>,
+}
+
+/// An undo, and where to note that it is due.
+pub(crate) struct Planned {
+    pub(crate) saga: Arc<Saga>,
+    pub(crate) undo: Undo,
 }
 
 impl Operation {
     #[track_caller]
     pub(crate) fn open(host: Arc<dyn Host>, kind: CheckpointKind, name: Arc<str>) -> Self {
+        Self::open_at(host, kind, name, Location::caller())
+    }
+
+    /// Opens an operation that the code asked for at `site`.
+    pub(crate) fn open_at(
+        host: Arc<dyn Host>,
+        kind: CheckpointKind,
+        name: Arc<str>,
+        site: &'static Location<'static>,
+    ) -> Self {
         let seq = host.open(Call {
             kind,
             name: Arc::clone(&name),
-            site: Location::caller(),
+            site,
         });
         Self {
             host,
             name,
             seq,
             done: false,
+            is_asked: false,
+            undo: None,
         }
+    }
+
+    /// Has it undone should the run fail later.
+    pub(crate) fn plan(&mut self, planned: Planned) {
+        self.undo = Some(Box::new(planned));
+    }
+
+    /// How it is undone, if it can be.
+    pub(crate) fn planned(&mut self) -> Option<&mut Undo> {
+        self.undo.as_mut().map(|planned| &mut planned.undo)
     }
 
     pub(crate) fn host(&self) -> &Arc<dyn Host> {
@@ -55,16 +92,63 @@ impl Operation {
         outcome
     }
 
+    /// Polls a wait that is asked for at its first poll only.
+    pub(crate) fn poll_with(
+        &mut self,
+        ask: impl FnOnce() -> Ask,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome> {
+        // The host keeps what it was asked first and never looks at it again.
+        let later = Ask::Timer {
+            until: Timestamp::MAX,
+        };
+        let ask = if std::mem::replace(&mut self.is_asked, true) {
+            later
+        } else {
+            ask()
+        };
+        self.poll(&ask, cx)
+    }
+
     /// The outcome was handed out.
-    pub(crate) const fn finish(&mut self) {
+    pub(crate) fn finish(&mut self, outcome: &Outcome) {
         self.done = true;
+        if let (Some(planned), Outcome::Completed(output)) = (self.undo.take(), outcome) {
+            planned.saga.completed(planned.undo, output.clone());
+        }
+    }
+
+    /// The result of a step that was dropped unseen: it has had its effect, and is undone like
+    /// any other. On replay the result comes from the history.
+    ///
+    /// A crash before it is stored leaves nothing of the step either, which then executes again.
+    fn unseen(&self, undo: &Undo, dropped: Dropped) -> Option<Payload> {
+        let output = match dropped {
+            Dropped::Recorded(output) => return Some(output),
+            Dropped::Unrecorded(output) => Some(output),
+            Dropped::Unfinished if self.host.has_unseen(&self.name) => None,
+            Dropped::Unfinished | Dropped::Ignored => return None,
+        };
+        let call = Call {
+            kind: CheckpointKind::Unseen,
+            name: Arc::clone(&self.name),
+            site: undo.site,
+        };
+        let kept = |_| Ok(output.clone().unwrap_or_else(Payload::null));
+        self.host.capture(call, &mut { kept }).ok()
     }
 }
 
 impl Drop for Operation {
     fn drop(&mut self) {
-        if !self.done {
-            self.host.close(self.seq);
+        if self.done {
+            return;
+        }
+        let dropped = self.host.close(self.seq);
+        if let Some(planned) = self.undo.take()
+            && let Some(output) = self.unseen(&planned.undo, dropped)
+        {
+            planned.saga.completed(planned.undo, output);
         }
     }
 }

@@ -60,7 +60,11 @@ impl<O> Remote<O> {
     fn policy(&mut self) -> Option<&mut StepPolicy> {
         match &mut self.ask {
             Ask::Remote(ask) => Some(&mut ask.policy),
-            Ask::Timer { .. } | Ask::Signal { .. } => None,
+            Ask::Timer { .. }
+            | Ask::Signal { .. }
+            | Ask::Event(_)
+            | Ask::Private(_)
+            | Ask::Child(_) => None,
         }
     }
 

@@ -12,10 +12,17 @@ use std::{
 use serde::de::DeserializeOwned;
 
 use super::operation::Operation;
+use crate::id::RunId;
+use crate::model::address;
 use crate::workflow::{
     error::WorkflowError,
-    host::{Ask, Outcome},
+    host::{Ask, Outcome, PrivateAsk},
 };
+
+/// Where a signal to `token` of one run is sent to.
+pub(crate) fn run_signal_address(run: &RunId, token: &str) -> Arc<str> {
+    address::of_run("signal", run, token)
+}
 
 /// A wait for a signal, made by
 /// [`WorkflowCtx::wait_for_signal`](crate::WorkflowCtx::wait_for_signal).
@@ -33,6 +40,8 @@ use crate::workflow::{
 pub struct SignalWait<T> {
     operation: Operation,
     timeout: Option<Duration>,
+    /// How it is asked for where the token is the run's own.
+    private: Option<Arc<PrivateAsk>>,
     value: PhantomData<fn() -> T>,
 }
 
@@ -41,13 +50,28 @@ impl<T> SignalWait<T> {
         Self {
             operation,
             timeout: None,
+            private: None,
             value: PhantomData,
         }
     }
 
     /// Gives up after `length`, counted from the first poll. Without it the wait has no end.
-    pub const fn timeout(mut self, length: Duration) -> Self {
+    pub fn timeout(mut self, length: Duration) -> Self {
         self.timeout = Some(length);
+        if let Some(private) = &mut self.private {
+            Arc::make_mut(private).timeout = self.timeout;
+        }
+        self
+    }
+
+    /// Waits for a signal that was sent to the token of this run, with
+    /// `durable.signal(token, value).to_run(id)`. Runs that wait for the same token do not take
+    /// each other's signals, and neither do those who wait for it without this.
+    pub fn run_scoped(mut self) -> Self {
+        let run = self.operation.host().run_id();
+        let mut private = PrivateAsk::new(run_signal_address(run, self.operation.name()));
+        private.timeout = self.timeout;
+        self.private = Some(Arc::new(private));
         self
     }
 }
@@ -57,7 +81,11 @@ impl<T: DeserializeOwned> Future for SignalWait<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let timeout = self.timeout;
-        let Poll::Ready(outcome) = self.operation.poll(&Ask::Signal { timeout }, cx) else {
+        let ask = match &self.private {
+            Some(private) => Ask::Private(Arc::clone(private)),
+            None => Ask::Signal { timeout },
+        };
+        let Poll::Ready(outcome) = self.operation.poll(&ask, cx) else {
             return Poll::Pending;
         };
         let token = Arc::clone(self.operation.name());

@@ -15,12 +15,14 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::operation::Operation;
-use crate::model::{Backoff, Failure};
+use crate::model::{Backoff, CheckpointKind, Failure};
 use crate::payload::{Payload, PayloadError};
 use crate::workflow::{
     definition::BoxFuture,
     error::{StepError, WorkflowError},
-    host::{AttemptReport, Outcome, StepPolicy, StepPoll},
+    host::{AttemptReport, Host, Outcome, StepPolicy, StepPoll},
+    interceptor::StepAttempt,
+    saga::{Saga, Undo},
     step::{StepCtx, StepLog},
 };
 
@@ -33,7 +35,7 @@ pub struct StepScope<'s> {
 }
 
 impl StepScope<'_> {
-    fn ctx(&mut self) -> StepCtx {
+    pub(super) fn ctx(&mut self) -> StepCtx {
         let host = self.operation.host();
         let log = self.log.get_or_insert_with(|| StepLog::new(host.clock()));
         let run = host.run_id().clone();
@@ -130,6 +132,8 @@ pub struct LocalStep<'a, T> {
     policy: StepPolicy,
     begin: Box<dyn FnMut(StepScope<'_>) -> BoxFuture<'a, BodyResult> + Send + 'a>,
     attempt: Option<Attempt<'a>>,
+    /// Where its undo is noted.
+    saga: Option<Arc<Saga>>,
     value: PhantomData<fn() -> T>,
 }
 
@@ -141,10 +145,16 @@ struct Attempt<'a> {
     /// Ends the attempt when it is ready first.
     timeout: Option<(Duration, BoxFuture<'static, ()>)>,
     log: Option<StepLog>,
+    /// For those who see attempts, if there are any.
+    seen: Option<StepAttempt>,
 }
 
 impl<'a, T> LocalStep<'a, T> {
-    pub(crate) fn new<Args, B: StepBody<'a, Args, T>>(operation: Operation, mut body: B) -> Self
+    pub(crate) fn new<Args, B: StepBody<'a, Args, T>>(
+        operation: Operation,
+        saga: Arc<Saga>,
+        mut body: B,
+    ) -> Self
     where
         Args: 'a,
         T: Serialize + 'a,
@@ -154,6 +164,46 @@ impl<'a, T> LocalStep<'a, T> {
             policy: StepPolicy::default(),
             begin: Box::new(move |scope| body.begin(scope, Payload::encode::<T>)),
             attempt: None,
+            saga: Some(saga),
+            value: PhantomData,
+        }
+    }
+
+    /// A step whose attempts are made by `begin`.
+    pub(super) fn with_attempts<Fut>(
+        operation: Operation,
+        saga: Arc<Saga>,
+        mut begin: impl FnMut() -> Result<Fut, Failure> + Send + 'a,
+    ) -> Self
+    where
+        Fut: Future<Output = BodyResult> + Send + 'a,
+    {
+        Self {
+            operation,
+            policy: StepPolicy::default(),
+            begin: Box::new(move |_| match begin() {
+                Ok(attempt) => Box::pin(attempt),
+                Err(failure) => Box::pin(async move { Err(failure) }),
+            }),
+            attempt: None,
+            saga: Some(saga),
+            value: PhantomData,
+        }
+    }
+
+    /// The step that undoes another one.
+    pub(crate) fn undo(
+        host: Arc<dyn Host>,
+        undo: &Undo,
+        begin: Box<dyn FnMut(StepScope<'_>) -> BoxFuture<'a, BodyResult> + Send + 'a>,
+    ) -> Self {
+        let name = Arc::clone(&undo.name);
+        Self {
+            operation: Operation::open_at(host, CheckpointKind::Compensation, name, undo.site),
+            policy: undo.policy,
+            begin,
+            attempt: None,
+            saga: None,
             value: PhantomData,
         }
     }
@@ -195,6 +245,11 @@ impl<T: 'static> LocalStep<'static, T> {
 }
 
 impl<'a, T> LocalStep<'a, T> {
+    /// The operation, and where its undo is noted.
+    pub(super) const fn parts(&mut self) -> (&mut Operation, Option<&Arc<Saga>>) {
+        (&mut self.operation, self.saga.as_ref())
+    }
+
     fn begin_attempt(&mut self, number: u32) -> Attempt<'a> {
         let mut log = None;
         let scope = StepScope {
@@ -202,10 +257,17 @@ impl<'a, T> LocalStep<'a, T> {
             attempt: number,
             log: &mut log,
         };
-        let begin = &mut self.begin;
-        let body = guarded(&self.operation, || begin(scope));
-        let body = body.unwrap_or_else(|panic| Box::pin(async move { Err(panic) }));
         let host = self.operation.host();
+        let (seen, may_begin) = host.interceptors().before(|| StepAttempt {
+            run: host.run_id().clone(),
+            seq: self.operation.seq(),
+            step: Arc::clone(self.operation.name()),
+            attempt: number,
+            max_attempts: Some(self.policy.retry.max_attempts),
+        });
+        let begin = &mut self.begin;
+        let body = may_begin.and_then(|()| guarded(&self.operation, || begin(scope)));
+        let body = body.unwrap_or_else(|failure| Box::pin(async move { Err(failure) }));
         let timeout = self.policy.timeout.map(|length| {
             let host = Arc::clone(host);
             // Counted from here, not from the first poll, which comes after the body's.
@@ -216,7 +278,12 @@ impl<'a, T> LocalStep<'a, T> {
             });
             (length, wait)
         });
-        Attempt { body, timeout, log }
+        Attempt {
+            body,
+            timeout,
+            log,
+            seen,
+        }
     }
 
     /// Polls the attempt under way; `true` once it has ended and was reported.
@@ -237,12 +304,13 @@ impl<'a, T> LocalStep<'a, T> {
             },
         };
         let events = attempt.log.as_ref().map(StepLog::take).unwrap_or_default();
+        let seen = attempt.seen.take();
         // Dropped before the report: the body's borrows and guards end with its attempt.
         self.attempt = None;
+        let host = self.operation.host();
+        host.interceptors().after(seen.as_ref(), &result);
         let report = AttemptReport { result, events };
-        self.operation
-            .host()
-            .finish_attempt(self.operation.seq(), report);
+        host.finish_attempt(self.operation.seq(), report);
         true
     }
 }
@@ -304,7 +372,7 @@ impl<T: DeserializeOwned> Future for LocalStep<'_, T> {
                 }
                 StepPoll::Done(outcome) => outcome,
             };
-            this.operation.finish();
+            this.operation.finish(&outcome);
             let step = Arc::clone(this.operation.name());
             return Poll::Ready(match outcome {
                 Outcome::Completed(payload) => payload.decode().map_err(WorkflowError::Payload),

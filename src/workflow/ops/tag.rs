@@ -15,10 +15,11 @@ pub(crate) fn add_tag(host: &dyn Host, tag: Arc<str>) {
         site: Location::caller(),
     };
     let mut is_new = false;
-    host.capture(call, &mut |_| {
+    // A tag has no value that could be refused.
+    drop(host.capture(call, &mut |_| {
         is_new = true;
-        Payload::null()
-    });
+        Ok(Payload::null())
+    }));
     if is_new {
         host.tag(tag);
     }

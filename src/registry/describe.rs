@@ -1,0 +1,83 @@
+//! What is known of a workflow before it runs.
+
+use std::sync::Arc;
+
+use schemars::Schema;
+use serde::Serialize;
+
+use super::entry::WorkflowEntry;
+use crate::workflow::{IntoWorkflow, OutlineNode, Workflow};
+
+/// What is known of a workflow before it runs: its flow, and the schemas of what goes in and
+/// comes out.
+///
+/// It is made from the definition alone. Nothing of the workflow is executed for it.
+///
+/// # Examples
+///
+/// ```
+/// use axum_durable::{prelude::*, registry::WorkflowDescription};
+///
+/// #[workflow(version = 2)]
+/// async fn refund(ctx: &WorkflowCtx, cents: u64) -> Result<bool> {
+///     if cents > 10_000 {
+///         let (): () = ctx.wait_for_signal("review").await?;
+///     }
+///     ctx.step("pay back", async || Ok(true)).await
+/// }
+///
+/// let described = WorkflowDescription::of(refund);
+/// let json = serde_json::to_value(&described).unwrap();
+/// assert_eq!(json["name"], "refund");
+/// assert_eq!(json["input_schema"]["type"], "integer");
+/// assert_eq!(json["flow"][0]["condition"], "cents > 10_000");
+/// assert_eq!(json["flow"][0]["arms"][0]["nodes"][0]["kind"], "wait_for_signal");
+/// assert_eq!(json["flow"][1]["name"], "pay back");
+/// ```
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct WorkflowDescription {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its version.
+    pub version: u32,
+    /// Tags of each of its runs.
+    pub tags: &'static [&'static str],
+    /// Changes with its flow; see [`Outline::fingerprint`](crate::workflow::Outline::fingerprint).
+    /// `None` if it was made without `#[workflow]`.
+    pub fingerprint: Option<String>,
+    /// Its source, as `<file>:<line>`; `None` if it was made without `#[workflow]`.
+    pub source: Option<String>,
+    /// Operations, branches, loops and joins, in source order, each holding what is inside it.
+    pub flow: &'static [OutlineNode],
+    /// The JSON Schema of its input.
+    pub input_schema: Schema,
+    /// The JSON Schema of its output.
+    pub output_schema: Schema,
+}
+
+impl WorkflowDescription {
+    /// Describes a workflow.
+    #[must_use]
+    pub fn of<I, O>(workflow: impl IntoWorkflow<I, O>) -> Self {
+        let workflow: Workflow<I, O> = workflow.into_workflow();
+        Self::from(&WorkflowEntry::from(workflow))
+    }
+}
+
+impl From<&WorkflowEntry> for WorkflowDescription {
+    fn from(entry: &WorkflowEntry) -> Self {
+        let outline = entry.outline;
+        let is_known = !outline.file.is_empty();
+        Self {
+            name: Arc::clone(&entry.key.name),
+            version: entry.key.version,
+            tags: entry.tags,
+            fingerprint: outline.fingerprint(),
+            source: is_known.then(|| format!("{}:{}", outline.file, outline.line)),
+            flow: outline.nodes,
+            input_schema: entry.input_schema(),
+            output_schema: entry.output_schema(),
+        }
+    }
+}
