@@ -1,6 +1,25 @@
 //! How an engine is set up. Each default has a unit and a reason.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::model::Run;
+
+/// Called with each run that this process has given up, after that was stored.
+#[derive(Clone)]
+pub struct OnDead(pub(super) Arc<dyn Fn(&Run) + Send + Sync>);
+
+impl OnDead {
+    /// A hook.
+    pub fn new(hook: impl Fn(&Run) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hook))
+    }
+}
+
+impl fmt::Debug for OnDead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnDead(..)")
+    }
+}
 
 /// How an engine is set up.
 #[derive(Debug, Clone)]
@@ -16,7 +35,7 @@ pub struct EngineConfig {
     /// The longest wait between two looks for due runs. Default 1 s: what another instance
     /// started is noticed after this at the latest, and an idle engine costs one query a second.
     pub poll_interval: Duration,
-    /// How often dead instances are looked for. Default 250 ms, so that a crash is healed within
+    /// How often dead instances are looked for. Default 900 ms, so that a crash is healed within
     /// a second.
     pub recovery_interval: Duration,
     /// Runs held in memory at the most, waiting ones included. Default 20,000: at 1 to 2 KiB
@@ -34,6 +53,22 @@ pub struct EngineConfig {
     /// Changes in one commit of the journal at the most. Default 256: beyond it commits take
     /// longer without writing more per second.
     pub journal_batch: usize,
+    /// Bytes of one stored value at the most, before a codec changes it: an input, a signal, a
+    /// result, a published value. Default 8 MiB: far more than a history should carry, and half
+    /// of what MariaDB takes in one message by default.
+    pub max_payload: usize,
+    /// How long an event is kept for waits that are opened after it. Default an hour: what a run is
+    /// busy with before it comes to its wait, or waits in a queue to begin, is over by then, and
+    /// a wait for any event is not surprised by one of yesterday.
+    pub event_ttl: Duration,
+    /// The workflow that is started for each run that is given up, unless that one's workflow
+    /// names another. Default: none.
+    pub dead_letter: Option<Arc<str>>,
+    /// Who is told of runs that this process has given up. Default: nobody.
+    pub on_dead: Option<OnDead>,
+    /// Where the routes for the outside are reached, such as `https://shop.example/durable`: what
+    /// the addresses of webhooks begin with. Default: not known.
+    pub public_url: Option<Arc<str>>,
 }
 
 impl Default for EngineConfig {
@@ -42,12 +77,17 @@ impl Default for EngineConfig {
             drive: true,
             lease_ttl: Duration::from_secs(15),
             poll_interval: Duration::from_secs(1),
-            recovery_interval: Duration::from_millis(250),
+            recovery_interval: Duration::from_millis(900),
             max_resident_runs: 20_000,
             evict_after: Duration::from_secs(600),
             evict_at_every_wait: false,
             max_recovery_attempts: 10,
             journal_batch: 256,
+            max_payload: 8 * 1024 * 1024,
+            event_ttl: Duration::from_secs(3_600),
+            dead_letter: None,
+            on_dead: None,
+            public_url: None,
         }
     }
 }

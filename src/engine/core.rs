@@ -7,30 +7,33 @@ use std::{
     panic::Location,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::{
+    runtime::Handle,
     sync::{Notify, mpsc},
+    task::JoinHandle,
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    config::EngineConfig, journal::Journal, replay::site_text, residents::Residents,
-    settled::Settled, timers::Timers,
+    config::EngineConfig, herald::Herald, journal::Journal, replay::site_text,
+    residents::Residents, settled::Settled, timers::Timers,
 };
+use crate::control_plane::ControlPlane;
 use crate::event::EventBus;
-use crate::id::{InstanceId, RunId};
-use crate::model::WorkflowKey;
+use crate::id::{InstanceId, RunId, stable_hash};
+use crate::model::{InstanceReport, WorkflowKey};
 use crate::protocol::StepTask;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
-use crate::workflow::States;
+use crate::workflow::{Interceptors, States};
 
 /// What all parts of an engine share. One per engine, behind an `Arc`.
 pub(crate) struct Core {
@@ -41,22 +44,31 @@ pub(crate) struct Core {
     /// The workflows of the registry, as the claim asks for them.
     pub(crate) workflows: Vec<WorkflowKey>,
     pub(crate) states: States,
+    pub(crate) interceptors: Interceptors,
     pub(crate) journal: Journal,
     pub(crate) residents: Residents,
     pub(crate) timers: Timers,
     pub(crate) settled: Settled,
+    pub(crate) herald: Arc<Herald>,
     pub(crate) events: EventBus,
     pub(crate) lease: Lease,
     pub(crate) tasks: TaskTracker,
     /// No new runs are taken from here on.
     pub(crate) draining: CancellationToken,
+    /// Held while a run comes into memory, and while the drain begins.
+    pub(crate) door: Mutex<()>,
     /// Everything ends.
     pub(crate) stop: CancellationToken,
     /// Told when a run may be due.
     pub(crate) claim_now: Notify,
     /// Steps on their way to workers.
     pub(crate) dispatch: mpsc::UnboundedSender<StepTask>,
+    /// A claim or a start failed, and may have been written all the same.
+    has_lost_answers: AtomicBool,
+    /// Where the engine was started. A run that is begun by a call from elsewhere belongs here too.
+    runtime: Option<Handle>,
     instance: RwLock<InstanceId>,
+    started_at: Timestamp,
     /// Tells call sites of this build from those of others.
     build: String,
     sites: RwLock<Sites>,
@@ -71,13 +83,17 @@ pub(crate) struct CoreParts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) registry: Registry,
     pub(crate) states: States,
+    pub(crate) control_plane: Option<Arc<dyn ControlPlane>>,
+    pub(crate) interceptors: Interceptors,
     pub(crate) dispatch: mpsc::UnboundedSender<StepTask>,
 }
 
 impl Core {
     pub(crate) fn new(parts: CoreParts) -> Self {
         let clock = parts.store.clock();
+        let started_at = clock.now();
         let workflows = parts.registry.workflows();
+        let herald = Arc::new(Herald::new(parts.control_plane));
         Self {
             workflows: workflows.map(|entry| entry.key.clone()).collect(),
             config: parts.config,
@@ -85,20 +101,46 @@ impl Core {
             store: parts.store,
             registry: parts.registry,
             states: parts.states,
+            interceptors: parts.interceptors,
+            runtime: Handle::try_current().ok(),
             journal: Journal::default(),
             residents: Residents::default(),
             timers: Timers::default(),
-            settled: Settled::default(),
+            settled: Settled::new(Arc::clone(&herald)),
+            herald,
             events: EventBus::default(),
             lease: Lease::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
+            door: Mutex::default(),
             stop: CancellationToken::new(),
             claim_now: Notify::new(),
             dispatch: parts.dispatch,
+            has_lost_answers: AtomicBool::new(false),
             instance: RwLock::new(InstanceId::generate()),
+            started_at,
             build: build_id(),
             sites: RwLock::default(),
+        }
+    }
+
+    /// What this instance says of itself, for people.
+    pub(crate) fn report(&self) -> InstanceReport {
+        InstanceReport {
+            host: gethostname::gethostname().to_string_lossy().into_owned(),
+            process: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            build: self.build.clone(),
+            started_at: self.started_at,
+            workflows: self.workflows.iter().map(ToString::to_string).collect(),
+            steps: self
+                .registry
+                .steps()
+                .map(|it| it.name.to_string())
+                .collect(),
+            runs: self.residents.len(),
+            parked: self.residents.parked_len(),
+            most_runs: self.config.max_resident_runs,
         }
     }
 
@@ -115,11 +157,49 @@ impl Core {
         *self.instance.write() = instance;
     }
 
+    /// The store may have given this instance runs of which it does not know.
+    pub(crate) fn note_lost_answer(&self) {
+        self.has_lost_answers.store(true, Ordering::Release);
+    }
+
+    /// Whether an answer was lost since this was asked last.
+    pub(crate) fn take_lost_answers(&self) -> bool {
+        self.has_lost_answers.swap(false, Ordering::AcqRel)
+    }
+
+    /// Runs a task of the engine on the engine's own runtime.
+    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match &self.runtime {
+            Some(runtime) => self.tasks.spawn_on(task, runtime),
+            None => self.tasks.spawn(task),
+        }
+    }
+
     /// How many more runs fit into memory.
     pub(crate) fn room(&self) -> usize {
         let waiting = self.residents.parked_len();
         let busy = self.residents.len().saturating_sub(waiting);
         self.config.max_resident_runs.saturating_sub(busy)
+    }
+
+    /// A run may be due: looks for it here, and lets the others look if it is not taken here.
+    pub(crate) fn look_for_due(&self) {
+        self.claim_now.notify_one();
+        if !self.claims_runs() {
+            self.herald.due();
+        }
+    }
+
+    /// Whether a run that falls due is taken here, if its workflow is known.
+    fn claims_runs(&self) -> bool {
+        self.config.drive
+            && !self.draining.is_cancelled()
+            && self.lease.is_good()
+            && self.room() > 0
     }
 
     /// Whether a run started here may begin here.
@@ -143,13 +223,7 @@ impl Core {
 
     /// A number for a run that never changes.
     pub(crate) fn seed(run: &RunId) -> u64 {
-        // FNV-1a, whose values are the same on every platform and in every release:
-        // http://www.isthe.com/chongo/tech/comp/fnv/
-        let start = 0xcbf2_9ce4_8422_2325_u64;
-        let bytes = run.as_str().bytes();
-        bytes.fold(start, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        stable_hash(run.as_str())
     }
 }
 

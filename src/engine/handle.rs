@@ -7,21 +7,24 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use super::{
-    actions::{self, CancelOutcome, SignalOutcome, StartError, StartOutcome, StartRequest},
+    actions::{
+        self, EventOutcome, EventRequest, SignalOutcome, StartError, StartOutcome, StartRequest,
+    },
     config::EngineConfig,
     core::{Core, CoreParts},
     loops,
     settled::Settlement,
 };
-use crate::event::EngineEvent;
+use crate::control_plane::ControlPlane;
+use crate::event::{Counts, EngineEvent};
 use crate::id::{InstanceId, RunId};
-use crate::model::{NewRun, SignalId};
+use crate::model::{InstanceReport, NewRun, SignalId};
 use crate::payload::Payload;
 use crate::registry::Registry;
-use crate::store::{Store, StoreError};
+use crate::store::{Delivery, Store, StoreError};
 use crate::time::Clock;
 use crate::transport::Transport;
-use crate::workflow::States;
+use crate::workflow::{Interceptors, States};
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -35,19 +38,25 @@ pub struct EngineParts {
     pub registry: Registry,
     /// What `State<T>` receives.
     pub states: States,
+    /// Who sees the attempts of steps.
+    pub interceptors: Interceptors,
     /// How steps reach workers.
     pub transport: Arc<dyn Transport>,
+    /// How instances tell each other news; `None` leaves it to their polls.
+    pub control_plane: Option<Arc<dyn ControlPlane>>,
 }
 
 impl EngineParts {
-    /// An engine over a store, with everything else at its default.
+    /// An engine over a store, with the store's control plane and everything else at its default.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, registry: Registry, transport: Arc<dyn Transport>) -> Self {
         Self {
+            control_plane: store.control_plane(),
             config: EngineConfig::default(),
             store,
             registry,
             states: States::default(),
+            interceptors: Interceptors::default(),
             transport,
         }
     }
@@ -56,7 +65,7 @@ impl EngineParts {
 /// Drives runs. Clones share the engine.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
 }
 
 impl Engine {
@@ -72,6 +81,8 @@ impl Engine {
             store: parts.store,
             registry: parts.registry,
             states: parts.states,
+            control_plane: parts.control_plane,
+            interceptors: parts.interceptors,
             dispatch,
         }));
         let lock = if core.config.drive {
@@ -98,11 +109,29 @@ impl Engine {
         actions::start(&self.core, request).await
     }
 
+    /// Starts a run and delivers signals in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while waiting, all of it may be stored or nothing; repeating it by the same ids
+    /// finds out.
+    pub async fn start_with_signals(
+        &self,
+        request: StartRequest,
+        signals: Vec<Delivery>,
+    ) -> Result<StartOutcome, StartError> {
+        actions::start_with_signals(&self.core, request, signals).await
+    }
+
     /// Turns a request into a run that a caller stores in a transaction of its own.
     ///
     /// # Errors
     ///
-    /// [`StartError::UnknownWorkflow`].
+    /// [`StartError::UnknownWorkflow`], [`StartError::Input`].
     pub fn prepare_run(&self, request: StartRequest) -> Result<NewRun, StartError> {
         actions::prepare(&self.core, request)
     }
@@ -115,7 +144,7 @@ impl Engine {
         self.core.tasks.spawn(async move {
             for pause in LOOKS_MS {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
-                core.claim_now.notify_one();
+                core.look_for_due();
             }
         });
     }
@@ -124,7 +153,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Payload`] if the value is larger than
+    /// [`max_payload`](EngineConfig::max_payload).
     ///
     /// # Cancel safety
     ///
@@ -139,32 +169,47 @@ impl Engine {
         actions::signal(&self.core, id, token, payload).await
     }
 
-    /// Asks a run to end.
+    /// Publishes an event.
     ///
     /// # Errors
     ///
-    /// [`StoreError::UnknownRun`], [`StoreError::WrongStatus`] if it has ended.
-    pub async fn cancel(&self, run: &RunId) -> Result<CancelOutcome, StoreError> {
-        actions::cancel(&self.core, run).await
+    /// [`StoreError`]; [`StoreError::Payload`] if the value is larger than
+    /// [`max_payload`](EngineConfig::max_payload).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while waiting, the event may be published or not; publishing it again under the
+    /// same id does no harm.
+    pub async fn publish_event(&self, request: EventRequest) -> Result<EventOutcome, StoreError> {
+        actions::publish_event(&self.core, request).await
     }
 
-    /// Lets a failed, cancelled, dead or blocked run continue in place.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::UnknownRun`], [`StoreError::WrongStatus`] if it is none of these.
-    pub async fn requeue(&self, run: &RunId) -> Result<(), StoreError> {
-        actions::requeue(&self.core, run).await
+    /// Turns a request into an event that a caller publishes in a transaction of its own.
+    #[must_use]
+    pub fn publication(&self, request: EventRequest) -> Delivery {
+        actions::publication(&self.core, request)
     }
 
     /// Waits for news of a run's end in this process. Whoever looks at the store afterwards
-    /// misses nothing.
+    /// misses nothing. The channel closes when the run may have ended elsewhere: look again.
     #[must_use]
     pub fn watch(&self, run: &RunId) -> oneshot::Receiver<Settlement> {
         self.core.settled.watch(run)
     }
 
-    /// Listens to what happens from now on.
+    /// Asks the instance that executes a run to tell this one how it gets on, for the next half
+    /// minute: [`subscribe`](Self::subscribe) and [`watch`](Self::watch) hear of it then. To be
+    /// repeated for as long as someone wants to know, once a second is fine.
+    ///
+    /// Does nothing for a run in memory here, and nothing without a control plane.
+    pub fn follow(&self, run: &RunId) {
+        if self.core.residents.get(run).is_none() {
+            self.core.herald.follow(run);
+        }
+    }
+
+    /// Listens to what happens from now on: here, and to runs elsewhere that someone here
+    /// [follows](Self::follow).
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
         self.core.events.subscribe()
@@ -212,6 +257,18 @@ impl Engine {
         (self.core.residents.len(), self.core.residents.parked_len())
     }
 
+    /// What this instance says of itself, for people.
+    #[must_use]
+    pub fn report(&self) -> InstanceReport {
+        self.core.report()
+    }
+
+    /// What has happened here since this engine began.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.core.events.counts()
+    }
+
     /// The background tasks, for parts around the engine that add their own.
     #[must_use]
     pub fn tasks(&self) -> &TaskTracker {
@@ -230,7 +287,10 @@ impl Engine {
     /// Returns whether all were given back in time. A step that was cut off executes again under
     /// the same key, wherever its run goes on.
     pub async fn drain(&self, within: Duration) -> bool {
-        self.core.draining.cancel();
+        {
+            let _door = self.core.door.lock();
+            self.core.draining.cancel();
+        }
         let drained = tokio::time::timeout(within, async {
             loop {
                 let left = self.core.residents.all();
@@ -266,14 +326,15 @@ impl Engine {
         if ended.is_err() {
             warn!("background tasks still busy, left behind");
         }
-        if core.config.drive
-            && let Err(error) = core.store.resign(&core.instance()).await
-        {
-            // The liveness lock is free with this process; the others take over.
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "instance not signed off"
-            );
+        if core.config.drive {
+            match core.store.resign(&core.instance()).await {
+                Ok(()) => loops::farewell(core).await,
+                // The liveness lock is free with this process; the others take over.
+                Err(error) => warn!(
+                    error = &error as &dyn std::error::Error,
+                    "instance not signed off"
+                ),
+            }
         }
         info!(instance = %core.instance(), "engine stopped");
     }

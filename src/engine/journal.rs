@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tracing::{error, warn};
 
 use super::{core::Core, resident::Resident};
@@ -20,6 +20,11 @@ use crate::store::{
 /// own: a run has one at a time.
 const MAX_WAITING: usize = 4_096;
 
+/// The bytes of payloads in one batch at the most, unless a single item has more. A commit takes
+/// so long per MiB that larger ones would only keep others waiting, and it stays far below the 16
+/// MiB that MariaDB takes in one message by default.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
 /// After so many failures of a batch its items are written one by one, to find a bad one.
 const SUSPECT_AFTER: u32 = 3;
 
@@ -31,19 +36,30 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
+/// How many items make another writer worth while: more than one batch takes.
+const CROWD: usize = 256;
+
 /// What waits to be written.
 #[derive(Debug)]
 pub(crate) struct Journal {
     queue: Mutex<Queue>,
     filled: Notify,
-    room: Semaphore,
+    /// Told when a whole batch waits behind the one that is being written.
+    crowded: Notify,
+    room: Arc<Semaphore>,
 }
+
+/// A place among those who wait for the writer.
+#[derive(Debug)]
+pub(crate) struct Room(Option<OwnedSemaphorePermit>);
 
 #[derive(Debug, Default)]
 struct Queue {
     starts: Vec<(NewRun, Answer<StartAck>)>,
     deliveries: Vec<(Delivery, Answer<DeliveryAck>)>,
     commits: Vec<(RunCommit, Arc<dyn Resident>)>,
+    /// Which kind is the first one of the next batch.
+    first: usize,
 }
 
 impl Default for Journal {
@@ -51,43 +67,87 @@ impl Default for Journal {
         Self {
             queue: Mutex::default(),
             filled: Notify::new(),
-            room: Semaphore::new(MAX_WAITING),
+            crowded: Notify::new(),
+            room: Arc::new(Semaphore::new(MAX_WAITING)),
         }
     }
 }
 
 impl Journal {
+    /// Waits until one more may wait for the writer.
+    pub(crate) async fn room(&self) -> Room {
+        // The semaphore is never closed.
+        Room(Arc::clone(&self.room).acquire_owned().await.ok())
+    }
+
     /// Stores a run, unless its id exists.
-    pub(crate) async fn start(&self, run: NewRun) -> Result<StartAck, StoreError> {
+    pub(crate) async fn start(&self, run: NewRun, room: Room) -> Result<StartAck, StoreError> {
+        let Room(_permit) = room;
         let (tx, rx) = oneshot::channel();
-        let _room = self.room.acquire().await;
-        self.queue.lock().starts.push((run, tx));
-        self.filled.notify_one();
+        self.push(|queue| queue.starts.push((run, tx)));
         rx.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Delivers something from outside.
     pub(crate) async fn deliver(&self, delivery: Delivery) -> Result<DeliveryAck, StoreError> {
         let (tx, rx) = oneshot::channel();
-        let _room = self.room.acquire().await;
-        self.queue.lock().deliveries.push((delivery, tx));
-        self.filled.notify_one();
+        let Room(_permit) = self.room().await;
+        self.push(|queue| queue.deliveries.push((delivery, tx)));
         rx.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Writes what a run sends; the run is told when it is durable.
     pub(crate) fn commit(&self, commit: RunCommit, from: Arc<dyn Resident>) {
-        self.queue.lock().commits.push((commit, from));
-        self.filled.notify_one();
+        self.push(|queue| queue.commits.push((commit, from)));
     }
 
-    fn take(&self, most: usize) -> Queue {
+    fn push(&self, add: impl FnOnce(&mut Queue)) {
+        let mut queue = self.queue.lock();
+        add(&mut queue);
+        let is_crowded = queue.len() >= CROWD;
+        drop(queue);
+        self.filled.notify_one();
+        if is_crowded {
+            self.crowded.notify_one();
+        }
+    }
+
+    /// Takes the oldest items, if there are at least `least`.
+    fn take(&self, most: usize, least: usize) -> Queue {
         let mut queue = self.queue.lock();
         let mut taken = Queue::default();
-        take_some(&mut queue.commits, &mut taken.commits, most);
-        take_some(&mut queue.starts, &mut taken.starts, most);
-        take_some(&mut queue.deliveries, &mut taken.deliveries, most);
+        if queue.len() < least {
+            return taken;
+        }
+        let [commits, starts, deliveries] = queue.shares(most);
+        take_some(&mut queue.commits, &mut taken.commits, commits);
+        take_some(&mut queue.starts, &mut taken.starts, starts);
+        take_some(&mut queue.deliveries, &mut taken.deliveries, deliveries);
         taken
+    }
+}
+
+impl Queue {
+    const fn len(&self) -> usize {
+        self.starts.len() + self.deliveries.len() + self.commits.len()
+    }
+
+    /// How many commits, starts and deliveries go into the next batch: `most` of each at the most,
+    /// and no more than [`MOST_BYTES`] of payloads unless the first item has more. Each kind is
+    /// the first one in turn, so that large ones of one kind do not keep the others out for ever.
+    fn shares(&mut self, most: usize) -> [usize; 3] {
+        let mut space = Space::default();
+        let mut shares = [0; 3];
+        for step in 0..3 {
+            let kind = (self.first + step) % 3;
+            shares[kind] = match kind {
+                0 => space.count(most, &self.commits, |(it, _)| it.payload_bytes()),
+                1 => space.count(most, &self.starts, |(it, _)| it.input.as_bytes().len()),
+                _ => space.count(most, &self.deliveries, |(it, _)| it.payload_bytes()),
+            };
+        }
+        self.first = (self.first + 1) % 3;
+        shares
     }
 }
 
@@ -100,7 +160,29 @@ fn take_some<T>(from: &mut Vec<T>, into: &mut Vec<T>, most: usize) {
     }
 }
 
-fn stopped() -> StoreError {
+/// What a batch that is being put together holds.
+#[derive(Debug, Default)]
+struct Space {
+    has_any: bool,
+    bytes: usize,
+}
+
+impl Space {
+    /// How many of the oldest `most` items still go in. The first of a batch always does.
+    fn count<T>(&mut self, most: usize, items: &[T], bytes_of: impl Fn(&T) -> usize) -> usize {
+        for (at, item) in items.iter().take(most).enumerate() {
+            let bytes = self.bytes.saturating_add(bytes_of(item));
+            if self.has_any && bytes > MOST_BYTES {
+                return at;
+            }
+            (self.has_any, self.bytes) = (true, bytes);
+        }
+        items.len().min(most)
+    }
+}
+
+/// The engine has ended before it could write.
+pub(crate) fn stopped() -> StoreError {
     StoreError::Backend {
         backend: "journal",
         operation: "write",
@@ -108,22 +190,53 @@ fn stopped() -> StoreError {
     }
 }
 
-/// The writer: one per engine. It ends once the engine stops and nothing waits.
+/// The first writer of an engine. It ends once the engine stops and nothing waits.
 pub(crate) async fn write_all(core: Arc<Core>) {
+    let _rest = ForgetRest(Arc::clone(&core));
     loop {
-        let taken = core.journal.take(core.config.journal_batch);
-        if taken.commits.is_empty() && taken.starts.is_empty() && taken.deliveries.is_empty() {
-            if core.stop.is_cancelled() {
-                return;
-            }
-            tokio::select! {
-                biased;
-                () = core.journal.filled.notified() => {}
-                () = core.stop.cancelled() => {}
-            }
+        let taken = core.journal.take(core.config.journal_batch, 1);
+        if taken.len() > 0 {
+            write(&core, taken).await;
             continue;
         }
-        write(&core, taken).await;
+        if core.stop.is_cancelled() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            () = core.journal.filled.notified() => {}
+            () = core.stop.cancelled() => {}
+        }
+    }
+}
+
+/// Forgets what nobody will write any more, when the runtime ends under the writer. It holds runs,
+/// and they hold the engine; and who waits for an answer is told that there is none.
+struct ForgetRest(Arc<Core>);
+
+impl Drop for ForgetRest {
+    fn drop(&mut self) {
+        // Dropped when the lock is free again.
+        let _rest = std::mem::take(&mut *self.0.journal.queue.lock());
+    }
+}
+
+/// Another writer, for stores that write several batches at once: it helps while a whole batch
+/// waits. Below that it would only make the batches smaller.
+///
+/// A run has one commit at a time on its way, so its commits stay in order whoever writes them.
+pub(crate) async fn help_out(core: Arc<Core>) {
+    while !core.stop.is_cancelled() {
+        let taken = core.journal.take(core.config.journal_batch, CROWD);
+        if taken.len() > 0 {
+            write(&core, taken).await;
+            continue;
+        }
+        tokio::select! {
+            biased;
+            () = core.stop.cancelled() => {}
+            () = core.journal.crowded.notified() => {}
+        }
     }
 }
 
@@ -164,24 +277,38 @@ fn unzip(queue: Queue) -> (Batch, Waiting) {
 async fn write(core: &Core, queue: Queue) {
     let (batch, waiting) = unzip(queue);
     let mut failures = 0;
+    let mut is_well = false;
     let mut wait = FIRST_WAIT;
     loop {
-        match core.store.commit(&batch).await {
+        let has_room = match core.store.commit(&batch).await {
             Ok(ack) => return waiting.answer(ack),
             Err(error) => {
                 failures += 1;
+                // It may have been written all the same. Then the next try finds the runs stored,
+                // owned by this instance, and does not begin them.
+                let mut commits = batch.commits.iter();
+                if !batch.starts.is_empty() || commits.any(|it| it.beyond.is_some()) {
+                    core.note_lost_answer();
+                }
                 warn!(
                     error = &error as &dyn std::error::Error,
                     failures, "commit failed, trying again"
                 );
+                // For want of room nothing of what is written is to blame.
+                !matches!(error, StoreError::OutOfRoom { .. })
             }
-        }
-        if failures >= SUSPECT_AFTER && batch.len() > 1 {
+        };
+        if has_room && failures >= SUSPECT_AFTER && batch.len() > 1 {
             return write_singly(core, batch, waiting).await;
         }
-        if failures >= 2 * SUSPECT_AFTER && refuses_one(core).await {
-            set_aside(core, &batch).await;
-            return waiting.answer(refuse_all(&batch));
+        if has_room && failures >= 2 * SUSPECT_AFTER {
+            let was_well = is_well;
+            is_well = takes_writes(core).await;
+            // A store that has just come back is well after the failure, but was not before it.
+            if was_well && is_well && set_aside(core, &batch).await {
+                error!("the store refuses a change again and again; it is given up");
+                return waiting.answer(refuse_all(&batch));
+            }
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);
@@ -190,18 +317,15 @@ async fn write(core: &Core, queue: Queue) {
 
 /// Whether the store takes another write, so that it is the item and not the store that fails. A
 /// full disk or a lock held elsewhere fails that one too, and then everything waits.
-async fn refuses_one(core: &Core) -> bool {
+async fn takes_writes(core: &Core) -> bool {
     let lease = core.config.lease_ttl;
-    let writes = core.store.heartbeat(&core.instance(), lease).await.is_ok();
-    if writes {
-        error!("the store refuses a change again and again; it is given up");
-    }
-    writes
+    core.store.heartbeat(&core.instance(), lease).await.is_ok()
 }
 
 /// Blocks the runs whose commits are given up, so that each has its reason stored and waits for a
-/// requeue. Should that be refused too, the run stays with this instance until it ends.
-async fn set_aside(core: &Core, batch: &Batch) {
+/// requeue. Should that be refused too, nothing is given up: a run that nobody executes would stay
+/// with this instance for as long as it lives.
+async fn set_aside(core: &Core, batch: &Batch) -> bool {
     let commits = batch.commits.iter().map(|refused| {
         let (run, token) = (refused.run.clone(), refused.token);
         let mut commit = RunCommit::new(run, token, RunStatus::Blocked, refused.at);
@@ -214,11 +338,13 @@ async fn set_aside(core: &Core, batch: &Batch) {
         commits: commits.collect(),
         ..Batch::default()
     };
-    if let Err(error) = core.store.commit(&blocked).await {
-        error!(
-            error = &error as &dyn std::error::Error,
-            "runs not set aside"
-        );
+    match core.store.commit(&blocked).await {
+        Ok(_) => true,
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            error!(error, "runs not set aside");
+            false
+        }
     }
 }
 
@@ -263,3 +389,21 @@ async fn write_singly(core: &Core, batch: Batch, waiting: Waiting) {
 
 /// Whether what was sent is known to be durable.
 pub(crate) type Ack = Result<CommitAck, StoreError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_takes_what_fits_and_at_least_one() {
+        const MIB: usize = 1024 * 1024;
+        let taken = |held: &[usize]| Space::default().count(3, held, |bytes| *bytes);
+        assert_eq!(taken(&[]), 0);
+        assert_eq!(taken(&[1, 1, 1, 1]), 3);
+        assert_eq!(taken(&[3 * MIB, MIB, 1]), 2);
+        assert_eq!(taken(&[9 * MIB, 1, 1]), 1);
+        let mut space = Space::default();
+        assert_eq!(space.count(3, &[9 * MIB], |bytes| *bytes), 1);
+        assert_eq!(space.count(3, &[0, 1], |bytes| *bytes), 0);
+    }
+}

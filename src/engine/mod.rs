@@ -6,26 +6,40 @@
 //! | `run/` | one claimed run: its host, its driver, what it writes |
 //! | `journal` | the group commit through which every run writes |
 //! | `actions/` | changes asked for from outside: write rows, wake, return |
-//! | `loops/` | claim, heartbeat, recovery, timers, eviction, dispatch |
+//! | `loops/` | claim, heartbeat, report, recovery, timers, eviction, dispatch, hints |
+//! | `herald`, `interest` | what other instances shall be told, and who wants to hear of which run |
+//! | `rehearse` | replays a recorded history and does nothing else |
 //! | `core` | what all of them share |
-//! | `handle` | the verbs that the rest of the crate uses |
+//! | `tell` | runs in this process are told what was written for them |
+//! | `handle`, `operate` | the verbs that the rest of the crate uses |
 //!
-//! Imports go `core`, `replay` ← `run` ← `actions` ← `loops` ← `handle`.
+//! Imports go `core`, `replay`, `tell` ← `run` ← `actions` ← `loops` ← `handle`.
 
 mod actions;
 mod config;
 mod core;
+mod dead;
 mod handle;
+mod herald;
+mod interest;
 mod journal;
 mod loops;
+mod operate;
+mod rehearse;
 mod replay;
 mod resident;
 mod residents;
 mod run;
 mod settled;
+mod tell;
 mod timers;
 
-pub use actions::{CancelOutcome, SignalOutcome, StartError, StartOutcome, StartRequest};
-pub use config::EngineConfig;
+pub use actions::{
+    ActionError, CancelOutcome, EventOutcome, EventRequest, ForkPreview, ForkRequest, PauseOutcome,
+    SignalOutcome, StartError, StartOutcome, StartRequest,
+};
+pub use config::{EngineConfig, OnDead};
 pub use handle::{Engine, EngineParts};
+pub use rehearse::rehearse;
+pub use run::Rehearsal;
 pub use settled::Settlement;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::id::Seq;
-use crate::model::InboxItem;
+use crate::id::{FencingToken, Seq};
+use crate::model::{InboxItem, RunStatus};
 use crate::protocol::StepResult;
 use crate::store::{CommitAck, StoreError};
 
@@ -34,6 +34,12 @@ pub(crate) trait Resident: fmt::Debug + Send + Sync {
 
     /// Leave memory at once and write nothing: the run belongs to another instance.
     fn lose(&self);
+
+    /// The claim that it is executed under.
+    fn token(&self) -> FencingToken;
+
+    /// Its revision and status, as it last wrote them or is about to.
+    fn stand(&self) -> (u64, RunStatus);
 
     /// Look again: effects may start.
     fn nudge(&self);

@@ -53,6 +53,12 @@ impl Residents {
         }
     }
 
+    /// Forgets every run, as a crash does.
+    pub(crate) fn clear(&self) {
+        // Dropped when the lock is free again: it drops the author's futures.
+        let _runs = std::mem::take(&mut *self.inner.lock());
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<dyn Resident>> {
         self.inner.lock().runs.values().map(Arc::clone).collect()
     }

@@ -1,10 +1,11 @@
 //! Who waits in this process for which run to end.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::herald::Herald;
 use crate::id::RunId;
 use crate::model::{Failure, Run, RunStatus};
 use crate::payload::Payload;
@@ -19,6 +20,8 @@ pub struct Settlement {
     pub output: Option<Payload>,
     /// Why it did not.
     pub failure: Option<Failure>,
+    /// The run that it has continued as.
+    pub next: Option<RunId>,
 }
 
 impl Settlement {
@@ -31,13 +34,17 @@ impl Settlement {
             status,
             output,
             failure,
+            next: None,
         }
     }
 }
 
 impl From<Run> for Settlement {
     fn from(run: Run) -> Self {
-        Self::new(run.status, run.output, run.failure)
+        Self {
+            next: run.next,
+            ..Self::new(run.status, run.output, run.failure)
+        }
     }
 }
 
@@ -46,9 +53,18 @@ impl From<Run> for Settlement {
 #[derive(Debug, Default)]
 pub(crate) struct Settled {
     waiters: Mutex<BTreeMap<RunId, Vec<oneshot::Sender<Settlement>>>>,
+    /// Tells those who wait at other instances.
+    herald: Arc<Herald>,
 }
 
 impl Settled {
+    pub(crate) fn new(herald: Arc<Herald>) -> Self {
+        Self {
+            waiters: Mutex::default(),
+            herald,
+        }
+    }
+
     /// Begins to wait. A caller that looks at the store afterwards misses nothing.
     pub(crate) fn watch(&self, run: &RunId) -> oneshot::Receiver<Settlement> {
         let (tx, rx) = oneshot::channel();
@@ -59,13 +75,24 @@ impl Settled {
         rx
     }
 
-    /// Tells everyone who waits for `run`.
+    /// Tells everyone who waits for `run`, here and elsewhere.
     pub(crate) fn tell(&self, run: &RunId, settlement: &Settlement) {
+        self.herald.settled(run, settlement.status);
         let waiting = self.waiters.lock().remove(run);
         for tx in waiting.into_iter().flatten() {
             // A waiter that has gone does not want to know.
             drop(tx.send(settlement.clone()));
         }
+    }
+
+    /// Lets everyone who waits for `run` look at the store: their channel closes.
+    pub(crate) fn nudge(&self, run: &RunId) {
+        drop(self.waiters.lock().remove(run));
+    }
+
+    /// Lets everyone who waits for any run look at the store.
+    pub(crate) fn nudge_all(&self) {
+        self.waiters.lock().clear();
     }
 
     /// Forgets waiters that have gone, so that runs which never end do not collect them.

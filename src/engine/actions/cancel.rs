@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use super::wake::wake;
-use crate::engine::{core::Core, settled::Settlement};
+use crate::engine::{
+    core::Core,
+    tell::{tell_all, wake},
+};
 use crate::id::RunId;
-use crate::model::{Failure, InboxBody, RunStatus};
+use crate::model::{AuditEntry, By, InboxBody};
 use crate::store::{Delivery, DeliveryAck, StoreError};
 
 /// What became of a cancel request.
@@ -15,24 +17,40 @@ use crate::store::{Delivery, DeliveryAck, StoreError};
 pub enum CancelOutcome {
     /// The run has ended: nobody was executing it.
     Cancelled,
-    /// The run's owner was told and ends it at its next look.
+    /// The run's owner was told and ends it at its next look, or once its steps are undone.
     Requested,
 }
 
 /// Asks a run to end. Its owner drops the run's future, so that waits and step bodies end at
 /// their next suspension point, and refuses late results.
-pub(crate) async fn cancel(core: &Core, run: &RunId) -> Result<CancelOutcome, StoreError> {
+///
+/// One that compensates undoes what the run has done before. Only an owner can do that, so a run
+/// that nobody holds is due at once.
+pub(crate) async fn cancel(
+    core: &Core,
+    run: &RunId,
+    compensates: bool,
+    by: &By,
+) -> Result<CancelOutcome, StoreError> {
+    let (body, action) = if compensates {
+        (InboxBody::Compensate, "cancel_compensate")
+    } else {
+        (InboxBody::Cancel, "cancel")
+    };
     let delivery = Delivery::Item {
         run: run.clone(),
-        body: InboxBody::Cancel,
+        body,
         at: core.now(),
     };
-    match core.journal.deliver(delivery).await? {
-        DeliveryAck::Ended { run, status } => {
-            let failure = Failure::fatal("cancelled", "the run was cancelled");
-            let failure = (status == RunStatus::Cancelled).then_some(failure);
-            core.settled
-                .tell(&run, &Settlement::new(status, None, failure));
+    let ack = if by.is_program() {
+        core.journal.deliver(delivery).await?
+    } else {
+        let line = AuditEntry::new(run.clone(), core.now(), by, action);
+        core.store.deliver_audited(&delivery, &line).await?
+    };
+    match ack {
+        ended @ DeliveryAck::Ended { .. } => {
+            tell_all(core, &[ended]);
             Ok(CancelOutcome::Cancelled)
         }
         DeliveryAck::Delivered {
@@ -44,8 +62,9 @@ pub(crate) async fn cancel(core: &Core, run: &RunId) -> Result<CancelOutcome, St
             wake(core, &run, item, wakes, owner.as_ref());
             Ok(CancelOutcome::Requested)
         }
-        DeliveryAck::Buffered | DeliveryAck::Duplicate | DeliveryAck::Requeued { .. } => {
-            Ok(CancelOutcome::Requested)
-        }
+        DeliveryAck::Buffered
+        | DeliveryAck::Published { .. }
+        | DeliveryAck::Duplicate
+        | DeliveryAck::Requeued { .. } => Ok(CancelOutcome::Requested),
     }
 }

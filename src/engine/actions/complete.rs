@@ -1,15 +1,19 @@
 //! Taking a worker's answer to a step.
 
-use super::wake::wake;
-use crate::engine::core::Core;
-use crate::model::InboxBody;
+use crate::engine::{core::Core, tell::wake};
+use crate::model::{Failure, InboxBody};
 use crate::protocol::StepResult;
 use crate::store::{Delivery, DeliveryAck, StoreError};
 
 /// Takes a worker's answer. A run in memory here gets it directly: should the process die before
 /// it is written, the step is sent again, as after any crash. A run elsewhere finds it in its
 /// inbox.
-pub(crate) async fn complete(core: &Core, result: StepResult) -> Result<(), StoreError> {
+pub(crate) async fn complete(core: &Core, mut result: StepResult) -> Result<(), StoreError> {
+    if let Ok(value) = &result.outcome
+        && let Err(error) = value.fits(core.config.max_payload)
+    {
+        result.outcome = Err(Failure::of_payload(&error));
+    }
     if let Some(resident) = core.residents.get(&result.run)
         && resident.step_result(&result)
     {

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::wake::wake;
-use crate::engine::core::Core;
+use crate::engine::{core::Core, tell::wake};
 use crate::model::SignalId;
 use crate::payload::Payload;
 use crate::store::{Delivery, DeliveryAck, StoreError};
@@ -30,6 +29,7 @@ pub(crate) async fn signal(
     token: Arc<str>,
     payload: Payload,
 ) -> Result<SignalOutcome, StoreError> {
+    payload.fits(core.config.max_payload)?;
     let at = core.now();
     let delivery = Delivery::Signal {
         id,
@@ -37,7 +37,13 @@ pub(crate) async fn signal(
         payload,
         at,
     };
-    match core.journal.deliver(delivery).await? {
+    let ack = core.journal.deliver(delivery).await?;
+    Ok(delivered(core, ack))
+}
+
+/// What became of a signal that is stored; wakes whoever has it.
+pub(super) fn delivered(core: &Core, ack: DeliveryAck) -> SignalOutcome {
+    match ack {
         DeliveryAck::Delivered {
             run,
             item,
@@ -45,11 +51,12 @@ pub(crate) async fn signal(
             owner,
         } => {
             wake(core, &run, item, wakes, owner.as_ref());
-            Ok(SignalOutcome::Delivered)
+            SignalOutcome::Delivered
         }
-        DeliveryAck::Duplicate => Ok(SignalOutcome::Duplicate),
-        DeliveryAck::Buffered | DeliveryAck::Ended { .. } | DeliveryAck::Requeued { .. } => {
-            Ok(SignalOutcome::Buffered)
-        }
+        DeliveryAck::Duplicate => SignalOutcome::Duplicate,
+        DeliveryAck::Buffered
+        | DeliveryAck::Published { .. }
+        | DeliveryAck::Ended { .. }
+        | DeliveryAck::Requeued { .. } => SignalOutcome::Buffered,
     }
 }

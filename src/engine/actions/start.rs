@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
-use crate::engine::{core::Core, run, settled::Settlement};
+use super::signal::delivered;
+use crate::engine::{core::Core, journal::stopped, run, settled::Settlement};
 use crate::id::{FencingToken, RunId};
 use crate::model::{NewRun, Run, RunStatus, WorkflowKey};
-use crate::payload::Payload;
-use crate::store::{RunRecord, StartAck, StoreError};
+use crate::payload::{Payload, PayloadError};
+use crate::store::{Batch, Delivery, RunRecord, StartAck, StoreError};
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct StartRequest {
     pub tags: Vec<Arc<str>>,
     /// How long it waits before it begins.
     pub delay: Duration,
+    /// How long it may take in all from then on, its waits included; without limit when `None`.
+    pub execution_timeout: Option<Duration>,
 }
 
 impl StartRequest {
@@ -39,6 +42,7 @@ impl StartRequest {
             input,
             tags: Vec::new(),
             delay: Duration::ZERO,
+            execution_timeout: None,
         }
     }
 }
@@ -71,6 +75,9 @@ pub enum StartError {
         /// What there is.
         known: String,
     },
+    /// Its argument is too large.
+    #[error("the input is refused: {0}")]
+    Input(#[source] PayloadError),
     /// The store refused.
     #[error("the run could not be stored")]
     Store(#[from] StoreError),
@@ -101,9 +108,12 @@ pub(crate) fn prepare(core: &Core, request: StartRequest) -> Result<NewRun, Star
             },
         }
     })?;
+    let limit = core.config.max_payload;
+    request.input.fits(limit).map_err(StartError::Input)?;
     let id = request.id.unwrap_or_else(RunId::generate);
     let due_at = core.now() + request.delay;
     let mut run = NewRun::new(id, entry.key.clone(), request.input, due_at);
+    run.deadline = request.execution_timeout.map(|length| due_at + length);
     run.tags = request.tags;
     run.tags
         .extend(entry.tags.iter().map(|tag| Arc::from(*tag)));
@@ -126,26 +136,61 @@ pub(crate) async fn start(
     new.owner = begins_here.then(|| core.instance());
     let id = new.id.clone();
     let record = begins_here.then(|| record_of(&new));
-    match core.journal.start(new).await? {
-        StartAck::Existing { status } => Ok(StartOutcome {
-            id,
-            status,
-            is_new: false,
-            end: None,
-        }),
+    let room = core.journal.room().await;
+    // A caller may go away from here on, as a handler does whose client has gone. The run is
+    // owned by this instance once it is stored, so it must be begun all the same.
+    let core = Arc::clone(core);
+    let tasks = core.tasks.clone();
+    let storing = tasks.spawn(async move {
+        let ack = core.journal.start(new, room).await?;
+        Ok(begin(&core, id, record, ack))
+    });
+    storing.await.unwrap_or_else(|_| Err(stopped().into()))
+}
+
+/// Stores a run and sends signals, in one transaction: both, or neither.
+///
+/// It does not go through the journal, which may write the two in different batches. The row is
+/// written without an owner, so that whoever claims it begins it, also if this process dies right
+/// after the commit.
+pub(crate) async fn start_with_signals(
+    core: &Arc<Core>,
+    request: StartRequest,
+    signals: Vec<Delivery>,
+) -> Result<StartOutcome, StartError> {
+    let new = prepare(core, request)?;
+    let id = new.id.clone();
+    let batch = Batch {
+        starts: vec![new],
+        deliveries: signals,
+        ..Batch::default()
+    };
+    let ack = core.store.commit(&batch).await?;
+    for answer in ack.deliveries {
+        delivered(core, answer?);
+    }
+    let started = ack.starts.first().copied().unwrap_or(StartAck::Created);
+    Ok(begin(core, id, None, started))
+}
+
+/// Begins a run that was stored, unless it was there before.
+fn begin(core: &Arc<Core>, id: RunId, record: Option<RunRecord>, ack: StartAck) -> StartOutcome {
+    let (status, is_new, end) = match ack {
+        StartAck::Existing { status } => (status, false, None),
         StartAck::Created => {
-            let end = begins_here.then(|| core.settled.watch(&id));
+            let end = record.is_some().then(|| core.settled.watch(&id));
             match record {
                 Some(record) => run::begin(core, record),
-                None => core.claim_now.notify_one(),
+                None => core.look_for_due(),
             }
-            Ok(StartOutcome {
-                id,
-                status: RunStatus::Pending,
-                is_new: true,
-                end,
-            })
+            (RunStatus::Pending, true, end)
         }
+    };
+    StartOutcome {
+        id,
+        status,
+        is_new,
+        end,
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use rand::RngExt;
 use tracing::{error, warn};
 
+use super::orphans::Orphans;
 use crate::engine::{core::Core, run, settled::Settlement};
+use crate::id::{InstanceId, RunId};
 use crate::model::{Failure, RunStatus};
 use crate::store::{Claim, Claimed, Custody, RunCommit, StoreError, UnreadableRun};
 use crate::time::Timestamp;
@@ -12,86 +15,121 @@ use crate::time::Timestamp;
 /// Runs claimed at once. Each comes with its whole history; more would take memory in gulps.
 const CLAIM_SIZE: usize = 256;
 
+/// The wait after a failed look, doubling up to the poll interval.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+
 /// Claims runs that are due, and wakes runs in memory that got news from elsewhere, until the
 /// engine drains.
 pub(crate) async fn claim_due(core: Arc<Core>) {
     let mut failures = 0_u32;
+    let mut orphans = Orphans::default();
     while !core.draining.is_cancelled() {
         let next = match look(&core).await {
             Ok(next) => {
                 failures = 0;
+                orphans.look(&core).await;
                 next
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
+                core.note_lost_answer();
                 warn!(
                     error = &error as &dyn std::error::Error,
                     failures, "could not claim"
                 );
+                // Whatever is announced meanwhile: a store that refuses is left alone for a while.
+                let wait = FIRST_WAIT * 2_u32.saturating_pow(failures.min(10));
+                tokio::select! {
+                    biased;
+                    () = core.draining.cancelled() => {}
+                    () = tokio::time::sleep(wait.min(core.config.poll_interval)) => {}
+                }
                 None
             }
         };
-        let now = core.now();
-        let poll = now + core.config.poll_interval;
-        let until = next.map_or(poll, |at| at.min(poll));
+        let poll = pace(&core);
+        let latest = core.now() + poll;
+        let until = next.map_or(latest, |at| at.min(latest));
         tokio::select! {
             biased;
             () = core.draining.cancelled() => {}
             () = core.claim_now.notified() => {}
-            () = pause(&core, until) => {}
+            () = pause(&core, until, poll) => {}
         }
     }
 }
 
 /// Waits for the next due run, in real time too: with a clock that stands still the poll goes on.
-async fn pause(core: &Core, until: Timestamp) {
+async fn pause(core: &Core, until: Timestamp, poll: Duration) {
     tokio::select! {
         () = core.clock.wait_until(until) => {}
-        () = tokio::time::sleep(core.config.poll_interval) => {}
+        () = tokio::time::sleep(poll) => {}
     }
 }
 
-/// Claims until nothing is due or memory is full. Returns when the next run falls due.
+/// How long until the next look if nothing is heard: a little less than the poll interval, by
+/// chance, so that instances do not look all at once; longer while others tell us their news.
+fn pace(core: &Core) -> Duration {
+    const WHEN_TOLD: u32 = 5;
+    let jitter = rand::rng().random_range(0.75..=1.0);
+    let poll = core.config.poll_interval.mul_f64(jitter);
+    let is_told = core.herald.plane().is_some_and(|plane| plane.is_live());
+    if is_told { poll * WHEN_TOLD / 2 } else { poll }
+}
+
+/// Wakes runs in memory that got news, and claims until nothing is due or memory is full. Returns
+/// when the next run falls due.
 async fn look(core: &Arc<Core>) -> Result<Option<Timestamp>, StoreError> {
-    refresh_woken(core).await?;
     loop {
+        let instance = core.instance();
+        let outlook = core.store.look(&instance, &core.workflows).await?;
+        for run in outlook.woken {
+            refresh(core, &run).await?;
+        }
         let room = core.room().min(CLAIM_SIZE);
         if room == 0 || core.workflows.is_empty() || !core.lease.is_good() {
             return Ok(None);
         }
-        let instance = core.instance();
-        let claim = Claim {
-            instance: &instance,
-            workflows: &core.workflows,
-            limit: u32::try_from(room).unwrap_or(u32::MAX),
-        };
-        let Claimed {
-            runs,
-            unreadable,
-            next_due,
-        } = core.store.claim(claim).await?;
-        let claimed = runs.len() + unreadable.len();
-        for record in runs {
-            run::begin(core, record);
+        if outlook.next_due.is_none_or(|due| due > core.now()) {
+            return Ok(outlook.next_due);
         }
-        for broken in unreadable {
-            set_aside(core, broken).await;
-        }
-        if claimed < room {
-            return Ok(next_due);
+        if !claim(core, &instance, room).await? {
+            // Somebody else was faster, or is just claiming it.
+            return Ok(None);
         }
     }
 }
 
-/// Runs in memory here whose inbox got something from another process.
-async fn refresh_woken(core: &Core) -> Result<(), StoreError> {
-    for run in core.store.woken(&core.instance()).await? {
-        let Some(resident) = core.residents.get(&run) else {
-            continue;
-        };
-        if let Some(record) = core.store.load(&run).await? {
-            resident.refresh(record.inbox, record.run.wakes);
+/// Claims once. Returns whether there was anything.
+async fn claim(core: &Arc<Core>, instance: &InstanceId, room: usize) -> Result<bool, StoreError> {
+    let claim = Claim {
+        instance,
+        workflows: &core.workflows,
+        limit: u32::try_from(room).unwrap_or(u32::MAX),
+    };
+    let Claimed { runs, unreadable } = core.store.claim(claim).await?;
+    let is_any = !(runs.is_empty() && unreadable.is_empty());
+    for record in runs {
+        run::begin(core, record);
+    }
+    for broken in unreadable {
+        set_aside(core, broken).await;
+    }
+    Ok(is_any)
+}
+
+/// Tells a run in memory here what its inbox got from another process.
+async fn refresh(core: &Core, run: &RunId) -> Result<(), StoreError> {
+    let Some(resident) = core.residents.get(run) else {
+        return Ok(());
+    };
+    if let Some(record) = core.store.load(run).await? {
+        // An operator has taken the run away.
+        if record.run.token > resident.token() {
+            resident.lose();
+            return Ok(());
         }
+        resident.refresh(record.inbox, record.run.wakes);
     }
     Ok(())
 }

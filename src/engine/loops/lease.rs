@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::engine::core::Core;
 use crate::id::InstanceId;
@@ -68,6 +68,7 @@ async fn enroll_anew(core: &Core, lock: LivenessLock) -> LivenessLock {
     loop {
         match enroll(core).await {
             Ok(lock) => {
+                info!(instance = %core.instance(), "enrolled anew");
                 core.claim_now.notify_one();
                 return lock;
             }

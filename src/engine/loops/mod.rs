@@ -1,12 +1,17 @@
 //! What an engine does in the background, one file each.
 
+mod announce;
 mod claim;
 mod dispatch;
 mod evict;
 mod lease;
+mod listen;
+mod orphans;
 mod recovery;
+mod report;
 mod tasks;
 mod timers;
 
+pub(crate) use announce::farewell;
 pub(crate) use lease::enroll;
 pub(crate) use tasks::spawn_all;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use crate::engine::{core::Core, settled::Settlement};
-use crate::model::RunStatus;
+use crate::engine::{core::Core, dead, settled::Settlement};
+use crate::model::{Run, RunStatus};
 
 /// Looks for dead instances again and again. What they held is due afterwards, and the claim
 /// takes it.
@@ -23,7 +23,8 @@ pub(crate) async fn take_over(core: Arc<Core>) {
 /// Takes over from every instance that is dead now.
 pub(crate) async fn look(core: &Core) {
     let most = core.config.max_recovery_attempts;
-    match core.store.recover(&core.instance(), most).await {
+    let letter = |run: &Run| dead::letter(core, run);
+    match core.store.recover(&core.instance(), most, &letter).await {
         Ok(recovery) if recovery.dead.is_empty() => {}
         Ok(recovery) => {
             info!(
@@ -35,8 +36,9 @@ pub(crate) async fn look(core: &Core) {
             for run in &recovery.given_up {
                 core.settled
                     .tell(run, &Settlement::new(RunStatus::Dead, None, None));
+                dead::tell(core, run).await;
             }
-            core.claim_now.notify_one();
+            core.look_for_due();
         }
         Err(error) => {
             warn!(

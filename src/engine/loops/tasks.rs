@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{claim, dispatch, dispatch::DispatchQueue, evict, lease, recovery, timers};
+use super::{
+    announce, claim, dispatch, dispatch::DispatchQueue, evict, lease, listen, recovery, report,
+    timers,
+};
 use crate::engine::{core::Core, journal};
 use crate::store::LivenessLock;
 use crate::transport::Transport;
@@ -16,10 +19,19 @@ pub(crate) fn spawn_all(
 ) {
     let tasks = &core.tasks;
     tasks.spawn(journal::write_all(Arc::clone(core)));
+    for _ in 1..core.store.writers() {
+        tasks.spawn(journal::help_out(Arc::clone(core)));
+    }
+    if let Some(plane) = core.herald.plane() {
+        let plane = Arc::clone(plane);
+        tasks.spawn(listen::listen(Arc::clone(core), plane.subscribe()));
+        tasks.spawn(announce::announce(Arc::clone(core), plane));
+    }
     if !core.config.drive {
         return;
     }
     tasks.spawn(lease::keep(Arc::clone(core), lock));
+    tasks.spawn(report::report(Arc::clone(core)));
     tasks.spawn(recovery::take_over(Arc::clone(core)));
     tasks.spawn(claim::claim_due(Arc::clone(core)));
     tasks.spawn(timers::fire(Arc::clone(core)));

@@ -13,17 +13,16 @@ use super::{
 };
 use crate::id::Seq;
 use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus};
-use crate::payload::Payload;
 use crate::time::Timestamp;
-use crate::workflow::Call;
+use crate::workflow::{Call, Captured, PatchState};
 
 /// What an operation got when it was made.
 #[derive(Debug)]
 pub(crate) enum Opened {
     /// Its position.
     At(Seq),
-    /// Its position and its recorded value, for a capture.
-    Recorded(Seq, Payload),
+    /// Its position and what is recorded there, for a capture.
+    Recorded(Seq, Captured),
 }
 
 /// An outcome that the workflow is about to see.
@@ -65,6 +64,8 @@ pub(crate) struct Cursor {
         reason = "a pointer in place of three words per run"
     )]
     last_failures: Option<Box<Vec<Checkpoint>>>,
+    /// Whether anything was released that is not in the history.
+    has_released_new: bool,
     /// Whether the workflow may move on: it was started or something was released to it.
     in_turn: bool,
     fault: Option<Box<Fault>>,
@@ -91,6 +92,7 @@ impl Cursor {
             next_seq: Seq(0),
             next_ord,
             last_failures: None,
+            has_released_new: false,
             in_turn: false,
             fault: None,
         }
@@ -141,13 +143,48 @@ impl Cursor {
         {
             self.fail(fault);
         }
-        if is_capture(call.kind) {
-            let value = record.and_then(|record| record.result);
-            return value.map_or(Opened::At(seq), |value| Opened::Recorded(seq, value));
+        if call.kind.is_capture() {
+            let captured = record.and_then(|record| self.captured(record));
+            return captured.map_or(Opened::At(seq), |it| Opened::Recorded(seq, it));
         }
         let slot = Slot::new(call.kind, call.name, site, record, now);
         self.slots.push(seq, slot);
         Opened::At(seq)
+    }
+
+    fn captured(&mut self, record: Checkpoint) -> Option<Captured> {
+        if let Some(failure) = record.failure.clone() {
+            self.note_failure(record);
+            return Some(Err(failure));
+        }
+        record.result.map(Ok)
+    }
+
+    /// What the history says about a patch at the position that comes next.
+    ///
+    /// Captures are stored no later than whatever follows them. So if anything is recorded from
+    /// here on, and it is not the patch, the run came by before the patch was written.
+    pub(crate) fn patch_state(&self, id: &str) -> PatchState {
+        let here = self.recorded.get(&self.next_seq);
+        if here.is_some_and(|it| it.kind == CheckpointKind::Patch && *it.name == *id) {
+            PatchState::Recorded
+        } else if self.recorded.is_empty() {
+            PatchState::NewGround
+        } else {
+            PatchState::OldRun
+        }
+    }
+
+    /// Whether the history goes on, at the position that comes next, with the result of a dropped
+    /// step.
+    pub(crate) fn has_unseen(&self, name: &str) -> bool {
+        let here = self.recorded.get(&self.next_seq);
+        here.is_some_and(|it| it.kind == CheckpointKind::Unseen && *it.name == *name)
+    }
+
+    /// Whether the code has come here by replay alone, or has not come to its end.
+    pub(crate) fn is_replay_so_far(&self) -> bool {
+        !self.is_live() || !self.has_released_new
     }
 
     /// Takes the operation out: its outcome was handed to the workflow, or it was dropped.
@@ -209,11 +246,37 @@ impl Cursor {
         let ord = self.next_ord;
         slot.state = SlotState::Released { ord, outcome };
         self.next_ord += 1;
+        self.has_released_new = true;
         self.in_turn = true;
         Some(Release {
             seq,
             new_ord: Some(ord),
         })
+    }
+
+    /// Whether the history goes on with the workflow being cut off.
+    pub(crate) fn is_cut_next(&self) -> bool {
+        let next = self.replay.front().and_then(|seq| self.recorded.get(seq));
+        next.is_some_and(|record| record.kind == CheckpointKind::Cancel)
+    }
+
+    /// Cuts the workflow off at this place of its history, which is the order of release too.
+    /// Answers with what must be stored, if it is new.
+    pub(crate) fn cut(&mut self) -> Option<(Seq, u32)> {
+        let seq = self.next_seq;
+        self.next_seq = seq.next();
+        self.last_failures = None;
+        if self.is_cut_next() {
+            if self.replay.pop_front() != Some(seq) {
+                self.fail_missing(seq, false);
+            }
+            self.recorded.remove(&seq);
+            return None;
+        }
+        let ord = self.next_ord;
+        self.next_ord += 1;
+        self.has_released_new = true;
+        Some((seq, ord))
     }
 
     /// Whether the workflow may move on.
@@ -296,27 +359,15 @@ impl Cursor {
     }
 }
 
-/// Whether the value is taken at the call, without an order of release.
-const fn is_capture(kind: CheckpointKind) -> bool {
-    matches!(
-        kind,
-        CheckpointKind::Now
-            | CheckpointKind::Uuid
-            | CheckpointKind::Random
-            | CheckpointKind::SideEffect
-            | CheckpointKind::SetEvent
-            | CheckpointKind::Tag
-    )
-}
-
 /// What differs between a record and the call at its position.
 fn mismatch(record: &Checkpoint, call: &Call, site: &str) -> Option<Fault> {
     let is_same = record.kind == call.kind && record.name == call.name;
     // Lines move with every edit, so call sites are only compared within one build. There they
     // tell two operations of the same name apart, such as those of an unbiased `select!`.
     let recorded_site = record.site.as_deref();
-    let is_same_site =
-        recorded_site.is_none_or(|there| build_of(there) != build_of(site) || there == site);
+    // A patch is known by its id: `deprecate_patch` stands elsewhere than `patched`.
+    let is_same_site = call.kind == CheckpointKind::Patch
+        || recorded_site.is_none_or(|there| build_of(there) != build_of(site) || there == site);
     if is_same && is_same_site {
         return None;
     }

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus, Failure, StepEvent};
+use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus, EventId, Failure, StepEvent};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::workflow::{Ask, Outcome, StepPolicy};
@@ -55,6 +55,8 @@ pub(crate) struct Slot {
     pub(crate) wake_at: Option<Timestamp>,
     /// The inbox item that ended it.
     pub(crate) inbox: Option<i64>,
+    /// The event that ended it.
+    pub(crate) event: Option<EventId>,
     pub(crate) events: Vec<StepEvent>,
     pub(crate) started_at: Timestamp,
     /// Whether a checkpoint of it is stored or about to be.
@@ -84,6 +86,7 @@ impl Slot {
             failure: None,
             wake_at: None,
             inbox: None,
+            event: None,
             events: Vec::new(),
             started_at: now,
             is_stored: record.is_some(),

@@ -11,14 +11,15 @@ use std::{
 use tokio::task::coop::{Unconstrained, unconstrained};
 
 use super::{
+    deadline::DEADLINE,
     host::RunHost,
-    state::{Ending, Phase, State},
+    state::{Cancel, Ending, Phase, State},
 };
 use crate::engine::{core::Core, resident::Resident, settled::Settlement};
 use crate::model::{Failure, RunStatus};
 use crate::payload::Payload;
 use crate::store::RunRecord;
-use crate::workflow::{BoxFuture, Result, WorkflowCtx, WorkflowError, panicked};
+use crate::workflow::{BoxFuture, Host as _, Result, WorkflowCtx, WorkflowError, panicked};
 
 /// Rounds of the driver in one poll of its task. A run with thousands of steps that end at once
 /// lets others run in between.
@@ -32,29 +33,25 @@ const SELF_WAKES: u32 = 1_000;
 /// A crash afterwards leaves the run as it was claimed: its instance dies with the task, and the
 /// take-over makes it due again.
 pub(crate) fn begin(core: &Arc<Core>, record: RunRecord) {
-    let Some(entry) = core.registry.workflow(&record.run.workflow) else {
-        // The claim asks for registered workflows only.
+    // Nobody comes in once the engine drains, so that the drain sees everybody who is in. The row
+    // stays with this instance until that signs off, which makes the run due for the others.
+    let _door = core.door.lock();
+    if core.draining.is_cancelled() {
         return;
-    };
-    let make = Arc::clone(&entry.body);
-    let input = record.run.input.clone();
+    }
     let run = record.run.id.clone();
-    let host = Arc::new(RunHost::new(Arc::clone(core), record));
-    let ctx = WorkflowCtx::new(Arc::clone(&host) as _);
-    let body = unconstrained(make(ctx, input));
-    core.residents.insert(run, Arc::clone(&host) as _);
-    core.tasks.spawn(Driver {
-        host,
-        body: Some(body),
-        has_begun: false,
-    });
+    // The claim asks for registered workflows only.
+    if let Some(driver) = Driver::of(core, record) {
+        core.residents.insert(run, Arc::clone(&driver.host) as _);
+        core.spawn(driver);
+    }
 }
 
 type Body = Unconstrained<BoxFuture<'static, Result<Payload>>>;
 
 /// The task of a run.
-struct Driver {
-    host: Arc<RunHost>,
+pub(super) struct Driver {
+    pub(super) host: Arc<RunHost>,
     body: Option<Body>,
     has_begun: bool,
 }
@@ -102,6 +99,21 @@ impl Future for Driver {
 }
 
 impl Driver {
+    /// The task of a run; `None` if its workflow is not registered here.
+    pub(super) fn of(core: &Arc<Core>, record: RunRecord) -> Option<Self> {
+        let entry = core.registry.workflow(&record.run.workflow)?;
+        let make = Arc::clone(&entry.body);
+        let input = record.run.input.clone();
+        let host = Arc::new(RunHost::new(Arc::clone(core), record));
+        host.watch_deadline();
+        let ctx = WorkflowCtx::new(Arc::clone(&host) as _);
+        Some(Self {
+            host,
+            body: Some(unconstrained(make(ctx, input))),
+            has_begun: false,
+        })
+    }
+
     fn next(&mut self) -> Next {
         let host = &self.host;
         let mut state = host.state();
@@ -110,13 +122,16 @@ impl Driver {
             return Next::Over;
         }
         if state.ending.is_none() {
-            if let Some(ending) = forced_ending(state) {
+            if let Some(ending) = forced_ending(state, self.has_begun) {
                 state.ending = Some(Box::new(ending));
                 return Next::Drop;
             }
             if !std::mem::replace(&mut self.has_begun, true) {
                 state.cursor.begin();
                 state.turn.begin(None);
+                return Next::Poll;
+            }
+            if host.begin_cut(state) {
                 return Next::Poll;
             }
             if let Some(released) = host.release(state) {
@@ -175,18 +190,45 @@ impl Driver {
                 break;
             }
         }
-        host.state().cursor.end_turn();
+        let mut state = host.state();
+        if state.pending.next().is_some() {
+            drop(state);
+            return self.continued();
+        }
+        state.cursor.end_turn();
+    }
+
+    /// The workflow has ended this run as the beginning of the next one.
+    fn continued(&mut self) {
+        let mut state = self.host.state();
+        state.cursor.finish();
+        if !state.cursor.has_fault() {
+            let mut settlement = Settlement::new(RunStatus::Completed, None, None);
+            settlement.next = state.pending.next().cloned();
+            state.ending = Some(Box::new(Ending::Settled(settlement)));
+        }
+        drop(state);
+        self.drop_body();
     }
 
     fn finished(&mut self, result: Result<Payload>) {
         let mut state = self.host.state();
         state.cursor.finish();
         if !state.cursor.has_fault() {
+            let undos_failed = matches!(result, Err(WorkflowError::Compensation { .. }));
             let result = result.map_err(WorkflowError::into_failure);
-            if result.is_err() {
+            let result = result.and_then(|output| self.host.check(&output).map(|()| output));
+            if result.is_err() && !undos_failed && !state.is_cut {
                 state.mark_fatal();
             }
-            state.ending = Some(Box::new(Ending::Settled(State::settlement(result))));
+            let mut settlement = State::settlement(result);
+            if state.is_cut {
+                settlement.status = RunStatus::Cancelled;
+            }
+            if undos_failed {
+                settlement.status = RunStatus::CompensationFailed;
+            }
+            state.ending = Some(Box::new(Ending::Settled(settlement)));
         }
         drop(state);
         self.drop_body();
@@ -201,16 +243,21 @@ impl Driver {
     }
 
     /// Drops the workflow's future; what its operations do as they go means nothing.
-    fn drop_body(&mut self) {
+    pub(super) fn drop_body(&mut self) {
         let Some(body) = self.body.take() else {
             return;
         };
         let mut state = self.host.state();
+        let is_over = state.phase == Phase::Over;
         state.phase = state.phase.max(Phase::Closing);
         drop(state);
         // A panic in a destructor of the user's must not take the task down.
         drop(catch_unwind(AssertUnwindSafe(move || drop(body))));
-        self.host.forget_timers();
+        // One that is over has forgotten them; by now the run may be back in memory, with timers
+        // of its own.
+        if !is_over {
+            self.host.forget_timers(&self.host.state());
+        }
     }
 
     fn leave(&self) {
@@ -226,9 +273,16 @@ impl Driver {
 }
 
 /// Why a run ends before its workflow has returned.
-fn forced_ending(state: &mut State) -> Option<Ending> {
-    if state.cancel {
-        return Some(Ending::cancelled());
+fn forced_ending(state: &mut State, has_begun: bool) -> Option<Ending> {
+    if let Some(cancel) = state.cancel.filter(|_| !state.unwinds) {
+        // A run that has done nothing has nothing to undo.
+        let ends = match cancel {
+            Cancel::Request | Cancel::Deadline => true,
+            Cancel::Compensate { .. } => !has_begun && state.cursor.is_live(),
+        };
+        if ends {
+            return Some(Ending::cancelled(cancel));
+        }
     }
     let fault = state.cursor.take_fault()?;
     if fault.is_divergence() {
@@ -295,19 +349,22 @@ impl RunHost {
         }
     }
 
-    fn forget_timers(&self) {
-        let state = self.state();
+    pub(super) fn forget_timers(&self, state: &State) {
+        let run = &self.identity.run;
         for (seq, slot) in state.cursor.slots() {
             if let Some(at) = slot.wake_at {
-                self.core.timers.clear(at, &self.identity.run, seq);
+                self.core.timers.clear(at, run, seq);
             }
+        }
+        if let Some(at) = self.deadline() {
+            self.core.timers.clear(at, run, DEADLINE);
         }
     }
 
     /// Reads the inbox, because not everything in it was handed over.
     fn refresh_inbox(self: &Arc<Self>) {
         let host = Arc::clone(self);
-        self.core.tasks.spawn(async move {
+        self.core.spawn(async move {
             let run = &host.identity.run;
             match host.core.store.load(run).await {
                 Ok(Some(record)) if record.run.token == host.identity.token => {

@@ -8,7 +8,7 @@ use super::{
     host::RunHost,
     state::{Ending, InFlight, Leave, Phase, State},
 };
-use crate::engine::{journal::Ack, settled::Settlement};
+use crate::engine::{dead, journal::Ack, settled::Settlement};
 use crate::event::EngineEvent;
 use crate::model::{Failure, RunStatus};
 use crate::store::{Custody, RunCommit, StoreError};
@@ -33,12 +33,16 @@ impl RunHost {
             return;
         }
         let commit = self.build_commit(state);
+        if state.is_leaving() {
+            // Before the commit: once it is written, the run may be claimed and set them again.
+            self.forget_timers(state);
+        }
         let resident: Arc<Self> = Arc::clone(self);
         self.core.journal.commit(commit, resident);
     }
 
     fn should_leave(&self, state: &State) -> bool {
-        let leave = state.leave.max(if self.core.config.evict_at_every_wait {
+        let leave = state.leaves().max(if self.core.config.evict_at_every_wait {
             Leave::WhenWaiting
         } else {
             Leave::No
@@ -46,7 +50,10 @@ impl RunHost {
         match leave {
             Leave::No => false,
             // A wait whose time has come ends here; evicted, the run would be claimed at once.
-            Leave::WhenWaiting => state.only_waits() && state.wake_at() > self.core.now(),
+            // A cancel would end a run that nobody holds, with half of its steps undone.
+            Leave::WhenWaiting => {
+                state.only_waits() && !state.unwinds && self.wake_at(state) > self.core.now()
+            }
             Leave::Soon => !state.has_running(),
         }
     }
@@ -63,11 +70,14 @@ impl RunHost {
         };
         let identity = &self.identity;
         let mut commit = RunCommit::new(identity.run.clone(), identity.token, status, now);
-        commit.wake_at = if only_waits { state.wake_at() } else { now };
-        if state.cancel && state.ending.as_ref().is_some_and(|it| !it.is_final()) {
-            // The request came after the run broke; a run that is set aside would not answer it.
-            state.ending = Some(Box::new(Ending::cancelled()));
-        }
+        // Nothing but its owner drives a run that goes on. Always the same time, so that PostgreSQL
+        // need not touch the index of due runs with each commit.
+        commit.wake_at = if only_waits {
+            self.wake_at(state)
+        } else {
+            Timestamp::MAX
+        };
+        super::cut::heed_cancel(state, &mut pending, now);
         let ending = state.ending.clone();
         if let Some(ending) = &ending {
             Self::end_commit(state, &mut commit, ending);
@@ -85,16 +95,23 @@ impl RunHost {
             checkpoint.rev = state.rev;
         }
         commit.checkpoints = pending.checkpoints;
+        if let (RunStatus::Paused, Some((item, _))) = (commit.status, &state.pause) {
+            pending.taken.push(*item);
+        }
         commit.waiters = pending.waiters;
         commit.withdrawn = pending.withdrawn;
         commit.taken = pending.taken;
         if let Some(labels) = pending.labels {
             commit.published = labels.published;
             commit.tags = labels.tags;
+            commit.beyond = labels.beyond;
         }
+        commit.is_joined = identity.kin.as_ref().is_some_and(|kin| kin.is_joined);
+        let starts = commit.beyond.as_ref().map(|beyond| beyond.starts.clone());
         state.in_flight = Some(InFlight {
             gating: pending.gating,
             dispatch: pending.dispatch,
+            starts: starts.unwrap_or_default(),
             ending,
         });
         commit
@@ -108,6 +125,7 @@ impl RunHost {
                     status,
                     output,
                     failure,
+                    next: _,
                 } = settlement;
                 commit.status = *status;
                 commit.output.clone_from(output);
@@ -119,8 +137,14 @@ impl RunHost {
                 commit.failure = Some(failure.clone());
                 commit.wake_at = *at;
             }
-            // What it has not finished waiting for is found again by the claim.
-            Ending::Evicted if state.cursor.is_live() && state.held.is_empty() => {}
+            Ending::Evicted if state.pauses() => {
+                commit.status = RunStatus::Paused;
+                commit.failure = state.pause.as_ref().map(|(_, why)| why.clone());
+                commit.wake_at = Timestamp::MAX;
+            }
+            // It waits, and the claim finds it when its time has come or something arrives.
+            Ending::Evicted if state.only_waits() => {}
+            // Something has arrived that the workflow has not seen: nobody else will wake it.
             Ending::Evicted => commit.wake_at = commit.at,
         }
     }
@@ -139,6 +163,12 @@ impl RunHost {
         };
         state.recoveries = earlier.saturating_add(1);
         if state.recoveries > self.core.config.max_recovery_attempts {
+            if let Some(run) = &self.identity.last_life {
+                let mut dead = (**run).clone();
+                dead.failure = Some(failure.clone());
+                let letter = dead::letter(&self.core, &dead);
+                state.pending.beyond().starts.extend(letter);
+            }
             return Ending::Settled(Settlement::new(RunStatus::Dead, None, Some(failure)));
         }
         let factor = 1_u32 << state.recoveries.min(16);
@@ -149,7 +179,7 @@ impl RunHost {
 
     /// The journal has answered.
     pub(crate) fn written(&self, state: &mut State, ack: Ack) {
-        let Some(flight) = state.in_flight.take() else {
+        let Some(mut flight) = state.in_flight.take() else {
             return;
         };
         let ack = match ack {
@@ -160,15 +190,18 @@ impl RunHost {
                 return;
             }
         };
-        for task in flight.dispatch {
+        for task in std::mem::take(&mut flight.dispatch) {
             // The receiver lives as long as the engine.
             drop(self.core.dispatch.send(task));
         }
+        self.spread(&flight, &ack);
         self.core.events.publish(EngineEvent::Advanced {
             run: self.identity.run.clone(),
             rev: state.rev,
             status: state.status,
         });
+        let run = &self.identity.run;
+        self.core.herald.advanced(run, state.rev, state.status);
         match flight.ending {
             None => {
                 for item in ack.delivered {
@@ -187,9 +220,14 @@ impl RunHost {
             Ending::Settled(settlement) => {
                 debug!(run_id = %self.identity.run, status = %settlement.status, "run settled");
                 self.core.settled.tell(&self.identity.run, settlement);
+                if settlement.status == RunStatus::Dead {
+                    let (core, run) = (Arc::clone(&self.core), self.identity.run.clone());
+                    self.core
+                        .spawn(async move { dead::tell(&core, &run).await });
+                }
             }
             // It may be due already, by a signal that came meanwhile or a timer.
-            Ending::Retry { .. } | Ending::Evicted => self.core.claim_now.notify_one(),
+            Ending::Retry { .. } | Ending::Evicted => self.core.look_for_due(),
         }
     }
 

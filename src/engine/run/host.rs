@@ -11,20 +11,26 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
+    relation::Kin,
     state::{Identity, Phase, State},
     wake::{BodyWaker, BodyWakes, RunWaker},
 };
 use crate::engine::{
+    actions::{EventRequest, publication},
     core::Core,
+    dead,
     replay::{Fault, Opened, SlotState},
 };
 use crate::id::{RunId, Seq};
-use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus, Failure, WorkflowKey, mix};
+use crate::model::{
+    Checkpoint, CheckpointKind, CheckpointStatus, Failure, InboxBody, WorkflowKey, mix,
+};
 use crate::payload::Payload;
-use crate::store::RunRecord;
+use crate::store::{Delivery, RunRecord};
 use crate::time::{Clock, Timestamp};
 use crate::workflow::{
-    Ask, AttemptReport, BoxFuture, Call, Host, Outcome, States, StepPolicy, StepPoll, panicked,
+    Ask, AttemptReport, BoxFuture, Call, Captured, Dropped, Host, Interceptors, Make, Outcome,
+    PatchState, States, StepPolicy, StepPoll, panicked,
 };
 
 /// A run in memory. Its context, its driver and the rest of the engine share it.
@@ -37,6 +43,8 @@ pub(crate) struct RunHost {
     pub(crate) body_wakes: Arc<BodyWakes>,
     state: Mutex<State>,
     in_body: AtomicBool,
+    /// The next poll is to leave the workflow's body; see `cut`.
+    pub(super) cuts: AtomicBool,
 }
 
 impl RunHost {
@@ -48,6 +56,8 @@ impl RunHost {
             token: run.token,
             attempt: run.recoveries.saturating_add(1),
             seed: Core::seed(&run.id),
+            kin: Kin::of(run),
+            last_life: dead::last_life(&core, run),
         };
         let waker = Arc::<RunWaker>::default();
         Self {
@@ -58,6 +68,7 @@ impl RunHost {
             body_wakes: Arc::default(),
             state: Mutex::new(State::new(record)),
             in_body: AtomicBool::new(false),
+            cuts: AtomicBool::new(false),
         }
     }
 
@@ -106,6 +117,14 @@ impl Host for RunHost {
         &self.core.states
     }
 
+    fn interceptors(&self) -> &Interceptors {
+        &self.core.interceptors
+    }
+
+    fn public_url(&self) -> Option<&str> {
+        self.core.config.public_url.as_deref()
+    }
+
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.core.clock)
     }
@@ -133,7 +152,7 @@ impl Host for RunHost {
         }
     }
 
-    fn capture(&self, call: Call, make: &mut dyn FnMut(Seq) -> Payload) -> Payload {
+    fn capture(&self, call: Call, make: &mut Make<'_>) -> Captured {
         let site = self.core.site(call.site);
         let now = self.core.now();
         let (kind, name) = (call.kind, Arc::clone(&call.name));
@@ -147,22 +166,70 @@ impl Host for RunHost {
         drop(state);
         let value = make(seq);
         let mut checkpoint = Checkpoint::new(seq, kind, name, now);
-        checkpoint.status = CheckpointStatus::Completed;
-        checkpoint.result = Some(value.clone());
+        match &value {
+            Ok(value) => {
+                checkpoint.status = CheckpointStatus::Completed;
+                checkpoint.result = Some(value.clone());
+            }
+            Err(failure) => {
+                checkpoint.status = CheckpointStatus::Failed;
+                checkpoint.failure = Some(failure.clone());
+            }
+        }
         checkpoint.site = Some(site);
         checkpoint.finished_at = Some(now);
         let mut state = self.state();
         // Once something went wrong, what follows belongs to code that must not go on.
         if !state.cursor.has_fault() {
+            if checkpoint.failure.is_some() {
+                state.cursor.note_failure(checkpoint.clone());
+            }
             state.pending.put(checkpoint, false);
+            state.pending.gating += u32::from(kind.is_gate());
+            state.pending.is_urgent |= kind.is_urgent();
         }
         value
+    }
+
+    fn check(&self, value: &Payload) -> Result<(), Failure> {
+        let fits = value.fits(self.core.config.max_payload);
+        fits.map_err(|error| Failure::of_payload(&error))
+    }
+
+    fn patch_state(&self, id: &str) -> PatchState {
+        self.state().cursor.patch_state(id)
     }
 
     fn publish(&self, key: Arc<str>, value: Payload) {
         let mut state = self.state();
         if !state.cursor.has_fault() {
             state.pending.labels().published.push((key, value));
+        }
+    }
+
+    fn emit(&self, name: Arc<str>, payload: Payload) {
+        let mut state = self.state();
+        if !state.cursor.has_fault() {
+            let event = publication(&self.core, EventRequest::new(name, payload));
+            state.pending.beyond().sends.push(event);
+        }
+    }
+
+    fn cancel_run(&self, run: RunId) {
+        let at = self.core.now();
+        let mut state = self.state();
+        if !state.cursor.has_fault() {
+            let body = InboxBody::Cancel;
+            let cancel = Delivery::Item { run, body, at };
+            state.pending.beyond().sends.push(cancel);
+            state.pending.is_urgent = true;
+        }
+    }
+
+    fn continue_as(&self, input: Payload) {
+        let mut state = self.state();
+        if !state.cursor.has_fault() {
+            self.continue_run(&mut state, input);
         }
     }
 
@@ -237,24 +304,58 @@ impl Host for RunHost {
             .then(|| Waker::from(Arc::new(waker)))
     }
 
-    fn finish_attempt(&self, seq: Seq, report: AttemptReport) {
-        let mut state = self.state();
-        self.attempt_ended(&mut state, seq, report.result, report.events);
+    #[cfg(feature = "_sql")]
+    fn database(&self) -> Option<sea_orm::DatabaseConnection> {
+        self.core.store.host_connection().cloned()
     }
 
-    fn close(&self, seq: Seq) {
+    #[cfg(feature = "_sql")]
+    async fn finish_transaction(
+        &self,
+        seq: Seq,
+        transaction: sea_orm::DatabaseTransaction,
+        result: Payload,
+    ) -> Result<Payload, Failure> {
+        self.commit_step(seq, transaction, result).await
+    }
+
+    fn finish_attempt(&self, seq: Seq, report: AttemptReport) {
+        let AttemptReport { result, events } = report;
+        let result = result.and_then(|value| self.check(&value).map(|()| value));
         let mut state = self.state();
-        if state.phase == Phase::Alive && !state.cursor.has_fault() {
-            state.turn.progressed();
-            self.operation_dropped(&mut state, seq);
+        self.attempt_ended(&mut state, seq, result, events);
+    }
+
+    fn close(&self, seq: Seq) -> Dropped {
+        let mut state = self.state();
+        if state.phase != Phase::Alive || state.cursor.has_fault() {
+            return Dropped::Ignored;
         }
+        state.turn.progressed();
+        self.operation_dropped(&mut state, seq)
+    }
+
+    fn has_unseen(&self, name: &str) -> bool {
+        self.state().cursor.has_unseen(name)
+    }
+
+    fn cut_off(&self) -> bool {
+        self.cuts.swap(false, Ordering::Relaxed) && self.cut()
+    }
+
+    fn set_unwinding(&self, unwinds: bool) {
+        self.state().unwinds = unwinds;
+    }
+
+    fn unwinds_again(&self) -> bool {
+        self.state().cursor.is_replay_so_far()
     }
 
     fn spawn(
         &self,
         body: BoxFuture<'static, Result<Payload, Failure>>,
     ) -> BoxFuture<'static, Result<Payload, Failure>> {
-        let task = AbortOnDrop(self.core.tasks.spawn(body));
+        let task = AbortOnDrop(self.core.spawn(body));
         Box::pin(async move {
             let mut task = task;
             match (&mut task.0).await {

@@ -1,11 +1,12 @@
 //! News from outside for a run in memory.
 
 use crate::engine::{journal::Ack, resident::Resident};
-use crate::id::Seq;
-use crate::model::InboxItem;
+use crate::id::{FencingToken, Seq};
+use crate::model::{InboxItem, RunStatus};
 use crate::protocol::StepResult;
 
 use super::{
+    deadline::DEADLINE,
     host::RunHost,
     state::{Leave, Phase},
 };
@@ -26,7 +27,13 @@ impl Resident for RunHost {
     }
 
     fn timer_due(&self, seq: Seq) {
-        self.time_came(&mut self.state(), seq);
+        let mut state = self.state();
+        if seq == DEADLINE {
+            self.deadline_came(&mut state);
+        } else {
+            self.time_came(&mut state, seq);
+        }
+        drop(state);
         self.waker.tell();
     }
 
@@ -81,8 +88,20 @@ impl Resident for RunHost {
     }
 
     fn lose(&self) {
-        self.state().phase = Phase::Over;
+        let mut state = self.state();
+        state.phase = Phase::Over;
+        self.forget_timers(&state);
+        drop(state);
         self.waker.tell();
+    }
+
+    fn token(&self) -> FencingToken {
+        self.identity.token
+    }
+
+    fn stand(&self) -> (u64, RunStatus) {
+        let state = self.state();
+        (state.rev, state.status)
     }
 
     fn nudge(&self) {

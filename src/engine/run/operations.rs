@@ -13,8 +13,8 @@ use crate::model::{
 };
 use crate::payload::Payload;
 use crate::protocol::StepTask;
-use crate::store::NewWaiter;
-use crate::workflow::{Ask, Host, Outcome, RemoteAsk, timed_out};
+use crate::store::{NewListen, NewWaiter};
+use crate::workflow::{Ask, Dropped, Host, Outcome, RemoteAsk, timed_out};
 
 /// An outcome that was handed to the workflow.
 pub(crate) struct Released {
@@ -34,6 +34,13 @@ impl RunHost {
             // One that was released meanwhile, from the history, has nothing left to begin.
             let slot = state.cursor.slot(seq);
             let Some(slot) = slot.filter(|slot| matches!(slot.state, SlotState::Held)) else {
+                continue;
+            };
+            let is_transaction = slot.kind == CheckpointKind::Transaction;
+            if is_transaction && may_start && Self::take_committed(state, seq) {
+                continue;
+            }
+            let Some(slot) = state.cursor.slot(seq) else {
                 continue;
             };
             if slot.recorded_status() == Some(CheckpointStatus::Retrying) {
@@ -81,7 +88,28 @@ impl RunHost {
                 }
                 self.wait_stored(state, seq, was_waiting);
             }
+            Some(Ask::Event(ask)) => {
+                if !was_waiting {
+                    slot.wake_at = ask.timeout.map(|length| self.core.now() + length);
+                    let listen = NewListen::new(seq, Arc::clone(&slot.name), ask.facts);
+                    state.pending.beyond().listens.push(listen);
+                }
+                self.wait_stored(state, seq, was_waiting);
+            }
+            Some(Ask::Child(ask)) => {
+                if !was_waiting && let Err(failure) = self.ask_for_run(state, seq, &ask) {
+                    return state.ready(seq, Outcome::Failed(Box::new(failure)));
+                }
+                if !ask.waits {
+                    return state.ready(seq, Outcome::Completed(Payload::null()));
+                }
+                self.wait_stored(state, seq, was_waiting);
+            }
+            Some(Ask::Private(ask)) => self.begin_private(state, seq, ask, was_waiting),
             Some(Ask::Remote(ask)) => {
+                if !was_waiting && let Err(failure) = self.check(&ask.input) {
+                    return state.ready(seq, Outcome::Failed(Box::new(failure)));
+                }
                 slot.policy = ask.policy;
                 slot.attempt = slot.attempt.max(1);
                 slot.wake_at = ask.policy.timeout.map(|length| self.core.now() + length);
@@ -96,7 +124,7 @@ impl RunHost {
     }
 
     /// Writes down that the operation waits, unless that is stored, and sets its timer.
-    fn wait_stored(&self, state: &mut State, seq: Seq, was_waiting: bool) {
+    pub(super) fn wait_stored(&self, state: &mut State, seq: Seq, was_waiting: bool) {
         let flushes = state.flushes;
         let Some(slot) = state.cursor.slot(seq) else {
             return;
@@ -152,7 +180,9 @@ impl RunHost {
             (SlotState::Waiting, CheckpointKind::Sleep) => {
                 state.ready(seq, Outcome::Completed(Payload::null()));
             }
-            (SlotState::Waiting, CheckpointKind::Signal) => state.ready(seq, Outcome::TimedOut),
+            (SlotState::Waiting, kind) if kind.waits_for_news() => {
+                state.ready(seq, Outcome::TimedOut);
+            }
             (SlotState::Waiting, _) => {
                 let length = slot.policy.timeout.unwrap_or_default();
                 self.attempt_ended(state, seq, Err(timed_out(length)), Vec::new());
@@ -250,14 +280,18 @@ impl RunHost {
         }
         let checkpoint = released_checkpoint(seq, slot, ord, now);
         let may_replace = slot.put_in == Some(flushes);
-        if checkpoint.status == CheckpointStatus::TimedOut {
-            state.pending.withdraw(seq);
+        let may_be_open = checkpoint.status == CheckpointStatus::TimedOut;
+        if may_be_open {
+            state.pending.close_wait(seq, checkpoint.kind);
         }
         if checkpoint.status != CheckpointStatus::Completed {
             state.cursor.note_failure(checkpoint.clone());
         }
         if let Some(slot) = state.cursor.slot(seq) {
             state.pending.taken.extend(slot.inbox.take());
+            if let Some(event) = slot.event.take() {
+                state.pending.beyond().heard.push(event);
+            }
         }
         state.pending.put(checkpoint, may_replace);
         state.pending.gating += 1;
@@ -266,22 +300,39 @@ impl RunHost {
     }
 
     /// The workflow dropped an operation whose outcome it had not seen.
-    pub(crate) fn operation_dropped(&self, state: &mut State, seq: Seq) {
+    pub(crate) fn operation_dropped(&self, state: &mut State, seq: Seq) -> Dropped {
         let Some(closed) = state.cursor.close(seq) else {
-            return;
+            return Dropped::Unfinished;
         };
         let slot = closed.slot;
+        let dropped = match &slot.state {
+            SlotState::Released {
+                outcome: Outcome::Completed(output),
+                ..
+            } => Dropped::Recorded(output.clone()),
+            SlotState::Ready(Outcome::Completed(output)) => Dropped::Unrecorded(output.clone()),
+            _ => Dropped::Unfinished,
+        };
         if let Some(at) = slot.wake_at {
             self.core.timers.clear(at, &self.identity.run, seq);
         }
-        let is_signal = slot.kind == CheckpointKind::Signal;
-        if is_signal && slot.is_stored {
-            // Also sends a signal on that was delivered to it and is not taken.
-            state.pending.withdraw(seq);
-        } else if !is_signal {
+        let is_news = slot.kind.waits_for_news();
+        if is_news && slot.is_stored {
+            // Also sends on what was delivered to it and is not taken.
+            state.pending.close_wait(seq, slot.kind);
+        } else if !is_news {
             state.pending.taken.extend(slot.inbox);
         }
-        let unused = |item: &InboxItem| matches!(&item.body, InboxBody::StepResult { seq: of, .. } if *of == seq);
+        let unused = |item: &InboxItem| match &item.body {
+            InboxBody::StepResult { seq: of, .. } | InboxBody::RunEnded { seq: of, .. } => {
+                *of == seq
+            }
+            InboxBody::Signal { .. }
+            | InboxBody::Event { .. }
+            | InboxBody::Cancel
+            | InboxBody::Compensate
+            | InboxBody::Pause { .. } => false,
+        };
         let taken = state
             .inbox
             .iter()
@@ -296,82 +347,7 @@ impl RunHost {
             checkpoint.finished_at = Some(self.core.now());
             state.pending.put(checkpoint, may_replace);
         }
-    }
-
-    /// Takes an item that arrived, if an operation waits for it; keeps it for one to come.
-    pub(crate) fn take_item(&self, state: &mut State, item: InboxItem) {
-        state.inbox_seen = state.inbox_seen.max(item.id);
-        let seq = match &item.body {
-            InboxBody::Cancel => {
-                state.cancel = true;
-                state.pending.taken.push(item.id);
-                return;
-            }
-            InboxBody::Signal { seq, .. } | InboxBody::StepResult { seq, .. } => *seq,
-        };
-        if !state.cursor.is_gone(seq) {
-            state.inbox.push(item);
-            self.look_into_inbox(state, seq);
-        } else if matches!(item.body, InboxBody::StepResult { .. }) {
-            // Late: acknowledged and ignored. A signal whose wait is gone is sent on by the
-            // commit that closes the wait.
-            state.pending.taken.push(item.id);
-        }
-    }
-
-    /// Gives the operation at `seq` what lies in the inbox for it.
-    fn look_into_inbox(&self, state: &mut State, seq: Seq) {
-        let waits = |state: &mut State| {
-            let slot = state.cursor.slot(seq);
-            slot.is_some_and(|slot| matches!(slot.state, SlotState::Waiting))
-        };
-        while waits(state) {
-            let is_for = |item: &InboxItem| match &item.body {
-                InboxBody::Signal { seq: of, .. } | InboxBody::StepResult { seq: of, .. } => {
-                    *of == seq
-                }
-                InboxBody::Cancel => false,
-            };
-            let Some(place) = state.inbox.iter().position(is_for) else {
-                return;
-            };
-            let item = state.inbox.remove(place);
-            match item.body {
-                InboxBody::Signal { payload, .. } => {
-                    if let Some(slot) = state.cursor.slot(seq) {
-                        slot.inbox = Some(item.id);
-                    }
-                    state.ready(seq, Outcome::Completed(payload));
-                }
-                InboxBody::StepResult {
-                    attempt, outcome, ..
-                } => {
-                    state.pending.taken.push(item.id);
-                    self.step_answered(state, seq, attempt, outcome, Vec::new());
-                }
-                InboxBody::Cancel => {}
-            }
-        }
-    }
-
-    /// A worker answered an attempt. The first answer to the current attempt counts.
-    pub(crate) fn step_answered(
-        &self,
-        state: &mut State,
-        seq: Seq,
-        attempt: u32,
-        outcome: Result<Payload, Failure>,
-        events: Vec<StepEvent>,
-    ) {
-        let slot = state.cursor.slot(seq);
-        let is_current = slot.is_some_and(|slot| {
-            // A success of an earlier attempt is as good: the effect has happened.
-            matches!(slot.state, SlotState::Waiting | SlotState::Backoff)
-                && (slot.attempt == attempt || outcome.is_ok())
-        });
-        if is_current {
-            self.attempt_ended(state, seq, outcome, events);
-        }
+        dropped
     }
 }
 

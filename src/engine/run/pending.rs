@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::id::Seq;
-use crate::model::Checkpoint;
+use crate::id::{RunId, Seq};
+use crate::model::{Checkpoint, CheckpointKind};
 use crate::payload::Payload;
 use crate::protocol::StepTask;
-use crate::store::NewWaiter;
+use crate::store::{Beyond, NewWaiter};
 
 /// What a run has to write with its next commit.
 #[derive(Debug, Default)]
@@ -26,16 +26,39 @@ pub(crate) struct Pending {
     pub(crate) is_urgent: bool,
 }
 
-/// What a run tells the outside of itself.
+/// What a run tells the outside of itself, and does there.
 #[derive(Debug, Default)]
 pub(crate) struct Labels {
     pub(crate) published: Vec<(Arc<str>, Payload)>,
     pub(crate) tags: Vec<Arc<str>>,
+    /// What it changes outside of itself.
+    pub(crate) beyond: Option<Box<Beyond>>,
 }
 
 impl Pending {
     pub(crate) fn labels(&mut self) -> &mut Labels {
         self.labels.get_or_insert_default()
+    }
+
+    /// What the run changes outside of itself.
+    pub(crate) fn beyond(&mut self) -> &mut Beyond {
+        self.labels().beyond.get_or_insert_default()
+    }
+
+    /// The run that this one continues as.
+    pub(crate) fn next(&self) -> Option<&RunId> {
+        let beyond = self.labels.as_ref()?.beyond.as_ref()?;
+        beyond.next.as_ref()
+    }
+
+    /// The run does not continue as another one after all.
+    pub(crate) fn stay(&mut self) {
+        let beyond = self.labels.as_mut().and_then(|it| it.beyond.as_mut());
+        if let Some(beyond) = beyond
+            && let Some(next) = beyond.next.take()
+        {
+            beyond.starts.retain(|new| new.id != next);
+        }
     }
 
     /// Puts a checkpoint, in place of an unwritten one of the same operation.
@@ -50,8 +73,29 @@ impl Pending {
         self.checkpoints.push(checkpoint);
     }
 
+    /// Closes a wait for an event.
+    fn close_listen(&mut self, seq: Seq) {
+        let beyond = self.beyond();
+        let unwritten = beyond.listens.iter().position(|it| it.seq == seq);
+        match unwritten {
+            Some(place) => {
+                beyond.listens.remove(place);
+            }
+            None => beyond.closed.push(seq),
+        }
+    }
+
+    /// Closes a wait for news.
+    pub(crate) fn close_wait(&mut self, seq: Seq, kind: CheckpointKind) {
+        if kind == CheckpointKind::Event {
+            self.close_listen(seq);
+        } else {
+            self.withdraw(seq);
+        }
+    }
+
     /// Closes a wait for a signal.
-    pub(crate) fn withdraw(&mut self, seq: Seq) {
+    fn withdraw(&mut self, seq: Seq) {
         let unwritten = self.waiters.iter().position(|waiter| waiter.seq == seq);
         match unwritten {
             Some(place) => {

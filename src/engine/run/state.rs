@@ -1,13 +1,16 @@
 //! What a run in memory knows, and what its driver does next.
 
-use super::{pending::Pending, turn::Turn};
+use super::{pending::Pending, relation::Kin, turn::Turn};
 use crate::engine::{
     core::Core,
     replay::{Cursor, SlotState},
     settled::Settlement,
 };
 use crate::id::{FencingToken, RunId, Seq};
-use crate::model::{CheckpointStatus, Failure, InboxItem, RunStatus, WorkflowKey};
+use crate::model::{
+    CheckpointKind, CheckpointStatus, Failure, InboxBody, InboxItem, NewRun, Run, RunStatus,
+    WorkflowKey,
+};
 use crate::payload::Payload;
 use crate::protocol::StepTask;
 use crate::store::RunRecord;
@@ -26,9 +29,12 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// The answer to a request to cancel.
-    pub(crate) fn cancelled() -> Self {
-        let failure = Failure::fatal("cancelled", "the run was cancelled");
+    /// The answer to what cancels a run.
+    pub(crate) fn cancelled(by: Cancel) -> Self {
+        let failure = match by {
+            Cancel::Request | Cancel::Compensate { .. } => Failure::cancelled(),
+            Cancel::Deadline => Failure::fatal("execution_timeout", "the run has taken too long"),
+        };
         Self::Settled(Settlement::new(RunStatus::Cancelled, None, Some(failure)))
     }
 
@@ -47,12 +53,26 @@ impl Ending {
     }
 }
 
+/// What cancels a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cancel {
+    /// Someone has asked for it.
+    Request,
+    /// Someone has asked to undo what the run has done before; the item of the inbox, which stays
+    /// there until the workflow's body is left.
+    Compensate { item: i64 },
+    /// It has taken too long.
+    Deadline,
+}
+
 /// A commit on its way.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     /// What nothing may start before it is durable.
     pub(crate) gating: u32,
     pub(crate) dispatch: Vec<StepTask>,
+    /// Runs that it starts.
+    pub(crate) starts: Vec<NewRun>,
     /// Whether the run leaves memory with it.
     pub(crate) ending: Option<Box<Ending>>,
 }
@@ -78,8 +98,15 @@ pub(crate) struct State {
     pub(crate) rev: u64,
     pub(crate) recoveries: u32,
     pub(crate) status: RunStatus,
-    /// Someone has asked to cancel the run.
-    pub(crate) cancel: bool,
+    /// What cancels the run, if anything does.
+    pub(crate) cancel: Option<Cancel>,
+    /// Someone has asked to pause the run: the item of the inbox, which stays there until the run
+    /// is paused, and who asked and why.
+    pub(crate) pause: Option<(i64, Failure)>,
+    /// The run undoes its steps, which a request to cancel must not cut off.
+    pub(crate) unwinds: bool,
+    /// The run was cancelled and has left its body, or will at the place that is recorded.
+    pub(crate) is_cut: bool,
     /// How the run is about to end; written with the next commit.
     pub(crate) ending: Option<Box<Ending>>,
     /// Leave memory when only waiting, or as soon as nothing runs.
@@ -119,6 +146,10 @@ pub(crate) struct Identity {
     pub(crate) token: FencingToken,
     pub(crate) attempt: u32,
     pub(crate) seed: u64,
+    /// Boxed, because few runs have any.
+    pub(crate) kin: Option<Box<Kin>>,
+    /// The run as it was claimed, if its next panic is its last and a dead letter says so.
+    pub(crate) last_life: Option<Box<Run>>,
 }
 
 impl State {
@@ -128,7 +159,22 @@ impl State {
             history,
             inbox,
         } = record;
-        let cancel = run.status == RunStatus::Cancelling;
+        let is_cut = super::cut::is_cut(&history);
+        let cancel = super::cut::asked(&run, &inbox).filter(|_| !is_cut);
+        let pause = inbox.iter().find_map(|item| match &item.body {
+            InboxBody::Pause { why } => Some((item.id, why.clone())),
+            InboxBody::Cancel
+            | InboxBody::Compensate
+            | InboxBody::Signal { .. }
+            | InboxBody::Event { .. }
+            | InboxBody::StepResult { .. }
+            | InboxBody::RunEnded { .. } => None,
+        });
+        // Until replay has passed the last of them, it cannot be told whether all have ended.
+        let unwinds = history
+            .iter()
+            .any(|record| record.kind == CheckpointKind::Compensation)
+            || is_cut;
         Self {
             cursor: Cursor::new(history),
             turn: Turn::default(),
@@ -143,11 +189,29 @@ impl State {
             recoveries: run.recoveries,
             status: run.status,
             cancel,
+            pause,
+            unwinds,
+            is_cut,
             ending: None,
             leave: Leave::No,
             phase: Phase::Alive,
             parked_since: None,
             flushes: 0,
+        }
+    }
+
+    /// Whether the run is to be paused now. One that undoes its steps is paused after that: a
+    /// cancel would end it with half of them undone.
+    pub(crate) const fn pauses(&self) -> bool {
+        self.pause.is_some() && !self.unwinds && self.cancel.is_none()
+    }
+
+    /// Whether the run should leave memory.
+    pub(crate) const fn leaves(&self) -> Leave {
+        if self.pauses() {
+            Leave::Soon
+        } else {
+            self.leave
         }
     }
 
@@ -158,7 +222,8 @@ impl State {
             && !self.cursor.has_fault()
             && self.undurable() == 0
             && self.ending.is_none()
-            && self.leave < Leave::Soon
+            && !self.must_cut()
+            && self.leaves() < Leave::Soon
             && core.lease.is_good()
     }
 

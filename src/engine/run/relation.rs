@@ -1,0 +1,168 @@
+//! What a run does to other runs: starts them, waits for them, continues as one.
+
+use std::sync::Arc;
+
+use super::{
+    host::RunHost,
+    state::{InFlight, State},
+};
+use crate::engine::{core::Core, tell::tell_all};
+use crate::id::{FencingToken, RunId, Seq};
+use crate::model::{Failure, NewRun, Parent, Run, StepEvent, StepEventKind, WorkflowKey};
+use crate::payload::Payload;
+use crate::store::{CommitAck, NewJoin, RunRecord, StartAck};
+use crate::time::Timestamp;
+use crate::workflow::{ChildAsk, ChildStart};
+
+/// What is kept of a run for those that it continues as, and for its end.
+#[derive(Debug)]
+pub(crate) struct Kin {
+    pub(crate) parent: Option<Parent>,
+    pub(crate) tags: Vec<Arc<str>>,
+    pub(crate) is_joined: bool,
+    pub(crate) deadline: Option<Timestamp>,
+}
+
+impl Kin {
+    /// `None` for the usual run, which has nothing of it.
+    pub(crate) fn of(run: &Run) -> Option<Box<Self>> {
+        let has_any =
+            run.parent.is_some() || run.is_joined || run.deadline.is_some() || !run.tags.is_empty();
+        has_any.then(|| {
+            Box::new(Self {
+                parent: run.parent.clone(),
+                tags: run.tags.clone(),
+                is_joined: run.is_joined,
+                deadline: run.deadline,
+            })
+        })
+    }
+}
+
+impl RunHost {
+    /// Writes down that another run is started, waited for, or both.
+    ///
+    /// All of it is in one commit with the record that says so: after a crash there is nothing of
+    /// it, or everything.
+    pub(super) fn ask_for_run(
+        &self,
+        state: &mut State,
+        seq: Seq,
+        ask: &ChildAsk,
+    ) -> Result<(), Failure> {
+        if ask.run == self.identity.run {
+            let message = "a run cannot wait for its own end";
+            return Err(Failure::fatal("own_end", message));
+        }
+        if let Some(start) = &ask.start {
+            let new = self.new_child(&ask.run, start)?;
+            state.pending.beyond().starts.push(new);
+        }
+        if ask.waits {
+            let join = NewJoin::new(seq, ask.run.clone());
+            state.pending.beyond().joins.push(join);
+        }
+        if let Some(slot) = state.cursor.slot(seq) {
+            let kind = StepEventKind::Run {
+                run: ask.run.clone(),
+            };
+            slot.events
+                .push(StepEvent::new(self.core.now(), slot.attempt, kind));
+        }
+        Ok(())
+    }
+
+    fn new_child(&self, id: &RunId, start: &ChildStart) -> Result<NewRun, Failure> {
+        self.check_input(&start.input)?;
+        let Some(entry) = self.core.registry.workflow(&start.workflow) else {
+            let message = format!(
+                "this process does not register workflow `{}`",
+                start.workflow
+            );
+            return Err(Failure::fatal("unknown_workflow", message));
+        };
+        let mut new = self.new_run(id.clone(), entry.key.clone(), start.input.clone());
+        new.tags.clone_from(&start.tags);
+        new.tags
+            .extend(entry.tags.iter().map(|tag| Arc::from(*tag)));
+        new.parent = Some(Parent::new(self.identity.run.clone(), start.on_cancel));
+        new.deadline = start.execution_timeout.map(|length| new.due_at + length);
+        Ok(new)
+    }
+
+    fn check_input(&self, input: &Payload) -> Result<(), Failure> {
+        let fits = input.fits(self.core.config.max_payload);
+        fits.map_err(|error| Failure::of_payload(&error))
+    }
+
+    fn new_run(&self, id: RunId, workflow: WorkflowKey, input: Payload) -> NewRun {
+        let mut new = NewRun::new(id, workflow, input, self.core.now());
+        // Begun here with the answer to the commit, like a start from outside.
+        new.owner = self.core.takes_runs().then(|| self.core.instance());
+        new
+    }
+
+    /// The workflow ends this run as the beginning of the next one.
+    pub(super) fn continue_run(&self, state: &mut State, input: Payload) {
+        let name = &self.identity.workflow.name;
+        let newest = self.core.registry.newest(name);
+        let key = newest.map_or_else(|| self.identity.workflow.clone(), |entry| entry.key.clone());
+        let id = next_id(&self.identity.run);
+        let mut new = self.new_run(id.clone(), key, input);
+        if let Some(kin) = &self.identity.kin {
+            new.parent.clone_from(&kin.parent);
+            new.tags.clone_from(&kin.tags);
+            new.deadline = kin.deadline;
+        }
+        let labels = state.pending.labels();
+        new.tags.extend(labels.tags.iter().cloned());
+        let beyond = state.pending.beyond();
+        beyond.starts.push(new);
+        beyond.next = Some(id);
+    }
+
+    /// Others were told, and runs were started, by the commit that was on its way.
+    pub(super) fn spread(&self, flight: &InFlight, ack: &CommitAck) {
+        for (new, ack) in flight.starts.iter().zip(&ack.starts) {
+            if *ack == StartAck::Created {
+                begin(&self.core, new);
+            }
+        }
+        tell_all(&self.core, &ack.told);
+    }
+}
+
+/// Begins a run that was stored, if it was stored for this instance.
+fn begin(core: &Arc<Core>, new: &NewRun) {
+    if new.owner.is_none() {
+        return core.look_for_due();
+    }
+    let mut run = Run::begun(new, FencingToken(1));
+    // As a rule someone waits for it; the store looks in any case.
+    run.is_joined = true;
+    super::begin(core, RunRecord::new(run, Vec::new(), Vec::new()));
+}
+
+/// The id of the run that `run` continues as: `order`, `order~1`, `order~2`, …
+fn next_id(run: &RunId) -> RunId {
+    let text = run.as_str();
+    let parts = text.rsplit_once('~');
+    let (base, number) = parts
+        .and_then(|(base, number)| Some((base, number.parse::<u64>().ok()?)))
+        .unwrap_or((text, 0));
+    RunId::from_trusted(format!("{base}~{}", number + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ids_of_successors_count() {
+        let ids = ["order", "order~1", "a~b", "a~9"].map(|id| next_id(&RunId::from_trusted(id)));
+        assert_eq!(
+            ids.each_ref().map(RunId::as_str),
+            ["order~1", "order~2", "a~b~1", "a~10"]
+        );
+    }
+}
