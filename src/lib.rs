@@ -40,7 +40,8 @@ pub mod protocol;
 #[cfg(feature = "_sql")]
 mod driver;
 
-// The two seams.
+// The seams.
+pub mod control_plane;
 pub mod store;
 pub mod transport;
 
@@ -67,15 +68,17 @@ pub mod prelude;
 
 pub use durable::{Durable, Error, Error as DurableError, RunHandle};
 pub use http::{
-    DurableLayer, DurableRouter, MissingDurableLayer, Problem, WithDurable, durable_router,
+    Access, DurableLayer, DurableRouter, MissingDurableLayer, Problem, WithDurable, durable_router,
 };
+#[cfg(feature = "login")]
+pub use http::{InvalidLoginSecret, InvalidPasswordHash, Login, PasswordHash};
 pub use model::{Backoff, Failure, LogLevel, RetryPolicy, RunStatus};
 pub use store::MemoryStore;
 #[cfg(feature = "_sql")]
 pub use store::SqlStore;
 pub use time::{Timestamp, parse_duration};
 pub use workflow::{
-    RemoteStep, Result, Step, StepCtx, StepError, Workflow, WorkflowCtx, WorkflowError,
+    Interceptor, RemoteStep, Result, Step, StepCtx, StepError, Workflow, WorkflowCtx, WorkflowError,
 };
 
 /// Turns an `async fn` into a step that workers execute.
@@ -119,9 +122,14 @@ pub use axum_durable_macros::workflow;
 /// The examples of the documents compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/authoring.md")]
+#[doc = include_str!("../docs/children.md")]
+#[doc = include_str!("../docs/dashboard.md")]
 #[doc = include_str!("../docs/determinism.md")]
+#[doc = include_str!("../docs/events.md")]
 #[doc = include_str!("../docs/guarantees.md")]
 #[doc = include_str!("../docs/operations.md")]
+#[cfg_attr(feature = "testing", doc = include_str!("../docs/testing.md"))]
 mod documents {}
 
 #[doc(hidden)]

@@ -6,6 +6,7 @@ pub use crate::durable::{Durable, Error as DurableError, RunHandle};
 pub use crate::http::{DurableLayer, DurableRouter, WithDurable, durable_router};
 pub use crate::model::{Backoff, LogLevel, RetryPolicy};
 pub use crate::time::{Timestamp, parse_duration};
+pub use crate::workflow::ops::{TaskToken, WebhookOptions};
 pub use crate::workflow::{
     RemoteStep, Result, Step, StepCtx, StepError, Workflow, WorkflowCtx, WorkflowError,
 };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::id::{RunId, Seq};
-use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus, Run, RunStatus};
+use crate::model::{Checkpoint, CheckpointKind, Run, RunStatus};
 use crate::store::RunRecord;
 use crate::time::Timestamp;
 
@@ -45,11 +45,7 @@ impl Waiting {
     /// What a checkpoint without outcome waits for.
     #[must_use]
     pub fn of(checkpoint: &Checkpoint) -> Option<Self> {
-        let waits = matches!(
-            checkpoint.status,
-            CheckpointStatus::Waiting | CheckpointStatus::Retrying
-        );
-        waits.then(|| Self {
+        checkpoint.status.is_open().then(|| Self {
             seq: checkpoint.seq,
             kind: checkpoint.kind,
             name: checkpoint.name.to_string(),
@@ -70,7 +66,37 @@ impl Waiting {
             (CheckpointKind::Signal, Some(until)) => {
                 format!("waiting for signal `{name}` since {since}, times out in {until}")
             }
+            (CheckpointKind::Event, None) => {
+                format!("waiting for event `{name}` since {since}, without end")
+            }
+            (CheckpointKind::Event, Some(until)) => {
+                format!("waiting for event `{name}` since {since}, times out in {until}")
+            }
+            (CheckpointKind::Task, None) => {
+                format!("waiting for the outcome of task `{name}` since {since}, without end")
+            }
+            (CheckpointKind::Task, Some(until)) => format!(
+                "waiting for the outcome of task `{name}` since {since}, times out in {until}"
+            ),
+            (CheckpointKind::Update, None) => {
+                format!("waiting for update `{name}` since {since}, without end")
+            }
+            (CheckpointKind::Update, Some(until)) => {
+                format!("waiting for update `{name}` since {since}, times out in {until}")
+            }
+            (CheckpointKind::Webhook, None) => {
+                format!("waiting for a post to webhook `{name}` since {since}, without end")
+            }
+            (CheckpointKind::Webhook, Some(until)) => format!(
+                "waiting for a post to webhook `{name}` since {since}, times out in {until}"
+            ),
+            (CheckpointKind::Breakpoint, _) => {
+                format!("standing at breakpoint `{name}` since {since}, until it is continued")
+            }
             (CheckpointKind::Sleep, Some(until)) => format!("asleep for another {until}"),
+            (CheckpointKind::Child, _) => {
+                format!("waiting for child `{name}` since {since}")
+            }
             (CheckpointKind::Remote, None) => {
                 format!(
                     "attempt {} of step `{name}` is at a worker since {since}",
@@ -143,7 +169,8 @@ fn reason(run: &Run, waiting: &[Waiting], now: Timestamp, is_known_here: bool) -
             sentences.join("; ")
         }
         RunStatus::Blocked => format!("set aside: {}", failure()),
-        RunStatus::Cancelling => "asked to cancel, its owner has not taken the request".to_owned(),
+        RunStatus::Paused => failure().to_owned(),
+        RunStatus::Cancelling => "asked to cancel, and its owner has not ended it yet".to_owned(),
         RunStatus::Completed => "completed".to_owned(),
         RunStatus::Failed => format!("failed: {}", failure()),
         RunStatus::Cancelled => "cancelled".to_owned(),
@@ -153,9 +180,10 @@ fn reason(run: &Run, waiting: &[Waiting], now: Timestamp, is_known_here: bool) -
 }
 
 fn wakes(run: &Run, waiting: &[Waiting], now: Timestamp) -> String {
-    if run.status.is_terminal() || run.status == RunStatus::Blocked {
+    if run.status.is_terminal() || run.status.is_set_aside() {
         return match run.status {
             RunStatus::Completed => String::new(),
+            RunStatus::Paused => "nothing by itself; resume it".to_owned(),
             _ => "nothing by itself; requeue it once the cause is mended".to_owned(),
         };
     }
@@ -168,10 +196,10 @@ fn wakes(run: &Run, waiting: &[Waiting], now: Timestamp) -> String {
             format_span(run.wake_at.since(now).as_secs())
         ),
     };
-    let signals = waiting
-        .iter()
-        .filter(|it| it.kind == CheckpointKind::Signal);
-    let signals: Vec<_> = signals.map(|it| format!("signal `{}`", it.name)).collect();
+    let signals = waiting.iter().filter(|it| it.kind.waits_for_news());
+    let signals: Vec<_> = signals
+        .map(|it| format!("{} `{}`", it.kind, it.name))
+        .collect();
     if signals.is_empty() {
         holder
     } else {

@@ -3,8 +3,15 @@
 
 mod explain;
 mod gateway;
+mod instances;
 mod progress;
+mod redact;
+mod row;
+mod survey;
 
 pub use explain::{Explanation, Waiting};
 pub use gateway::Control;
 pub use progress::Progress;
+pub use redact::{Exposure, ExposureKind, Redactor};
+pub use row::{Display, Row, RowPage};
+pub use survey::{Bucket, FailureGroup, Survey, WorkflowSurvey};

@@ -25,15 +25,14 @@ impl Control {
     ///
     /// [`StoreError`].
     pub async fn progress(&self, run: &RunId, after: u64) -> Result<Option<Progress>, StoreError> {
-        let store = self.engine().store();
         // The run is read first. What is committed between the two reads has a larger revision
         // than the run that was read, is left out here and comes the next time.
-        let Some(run) = store.run(run).await? else {
+        let Some(run) = self.run(run).await? else {
             return Ok(None);
         };
         let mut changed = Vec::new();
         if run.rev > after {
-            changed = store.changed_since(&run.id, after).await?;
+            changed = self.changed_since(&run, after).await?;
             changed.retain(|checkpoint| checkpoint.rev <= run.rev);
             changed.sort_by_key(|checkpoint| (checkpoint.rev, checkpoint.seq));
         }

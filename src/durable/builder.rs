@@ -3,13 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use super::handle::Durable;
-use crate::engine::{Engine, EngineConfig, EngineParts};
+use crate::control_plane::ControlPlane;
+use crate::engine::{Engine, EngineConfig, EngineParts, OnDead};
+use crate::model::{DeadLetter, Run};
 use crate::payload::Codec;
+#[cfg(feature = "testing")]
+use crate::registry::WorkflowEntry;
 use crate::registry::{Registration, RegistryBuilder, RegistryError};
 use crate::store::{CodecStore, Store, StoreError};
 use crate::transport::{InProcess, Transport};
 use crate::worker::Worker;
-use crate::workflow::States;
+use crate::workflow::{Interceptor, Interceptors, IntoWorkflow, States};
 
 /// Why a [`Durable`] cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -39,10 +43,21 @@ pub struct DurableBuilder {
     store: Option<Arc<dyn Store>>,
     codec: Option<Arc<dyn Codec>>,
     transport: Option<Arc<dyn Transport>>,
+    control_plane: PlaneChoice,
     states: States,
+    interceptors: Interceptors,
     registry: RegistryBuilder,
     config: EngineConfig,
     drain_within: Option<Duration>,
+}
+
+/// How instances tell each other news.
+#[derive(Debug, Default)]
+enum PlaneChoice {
+    #[default]
+    OfStore,
+    Given(Arc<dyn ControlPlane>),
+    Off,
 }
 
 impl DurableBuilder {
@@ -64,9 +79,32 @@ impl DurableBuilder {
         self
     }
 
+    /// How instances tell each other that there is something to do or to see. Default: what the
+    /// store has.
+    ///
+    /// It makes them faster and is not needed: every instance also
+    /// [polls](EngineConfig::poll_interval), and what a plane loses is found by that. All
+    /// instances of an app should have the same.
+    pub fn control_plane(mut self, plane: impl ControlPlane) -> Self {
+        self.control_plane = PlaneChoice::Given(Arc::new(plane));
+        self
+    }
+
+    /// Leaves all news between instances to their polls, also if the store has a control plane.
+    pub fn without_control_plane(mut self) -> Self {
+        self.control_plane = PlaneChoice::Off;
+        self
+    }
+
     /// A value that `State<T>` in steps and workflows receives; one per type.
     pub fn provide<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states = self.states.with(value);
+        self
+    }
+
+    /// Sees each attempt of a step that this process executes; may be called several times.
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors = self.interceptors.with(interceptor);
         self
     }
 
@@ -76,6 +114,13 @@ impl DurableBuilder {
     /// that nothing refers to.
     pub fn register(mut self, definition: impl Into<Registration>) -> Self {
         self.registry.register(definition.into());
+        self
+    }
+
+    /// Adds a workflow unless there is another one of the same name and version.
+    #[cfg(feature = "testing")]
+    pub(crate) fn offer(mut self, workflow: WorkflowEntry) -> Self {
+        self.registry.offer(workflow);
         self
     }
 
@@ -108,6 +153,25 @@ impl DurableBuilder {
         self
     }
 
+    /// The workflow that is started for each run that is given up as `dead`, in the same
+    /// transaction, unless the run's own workflow
+    /// [names another](crate::Workflow::with_dead_letter). Default: none.
+    ///
+    /// It must be registered. Whoever takes over from a dead instance starts it, so all instances
+    /// of an app should name the same.
+    pub fn dead_letter<O>(mut self, workflow: impl IntoWorkflow<DeadLetter, O>) -> Self {
+        self.config.dead_letter = Some(workflow.into_workflow().name().into());
+        self
+    }
+
+    /// Calls `hook` with each run that this process gives up as `dead`, after that was stored. A
+    /// crash in between loses the call; a [dead-letter workflow](Self::dead_letter) is not lost.
+    /// It is called from the engine's tasks and must not block.
+    pub fn on_dead(mut self, hook: impl Fn(&Run) + Send + Sync + 'static) -> Self {
+        self.config.on_dead = Some(OnDead::new(hook));
+        self
+    }
+
     /// Runs held in memory at the most. Default 20,000; see [`EngineConfig::max_resident_runs`].
     pub const fn max_resident_runs(mut self, runs: usize) -> Self {
         self.config.max_resident_runs = runs;
@@ -124,6 +188,33 @@ impl DurableBuilder {
     /// Lets runs leave memory at each wait, so that tests exercise replay. Default: no.
     pub const fn evict_at_every_wait(mut self, evict: bool) -> Self {
         self.config.evict_at_every_wait = evict;
+        self
+    }
+
+    /// Bytes of one stored value at the most: an input, a signal, the result of a step or run, a
+    /// published value. Default 8 MiB; see [`EngineConfig::max_payload`].
+    ///
+    /// A start or signal with a larger one is refused before anything is written. An operation in
+    /// a workflow fails with the code `payload_too_large`, and so does a run whose output is too
+    /// large. What is stored already is never looked at again. A database has a limit of its own,
+    /// such as `max_allowed_packet`, which must be larger.
+    pub const fn max_payload(mut self, bytes: usize) -> Self {
+        self.config.max_payload = bytes;
+        self
+    }
+
+    /// How long an event is kept for waits that are opened after it, unless its publisher says
+    /// otherwise. Default an hour; see [`EngineConfig::event_ttl`].
+    pub const fn event_ttl(mut self, length: Duration) -> Self {
+        self.config.event_ttl = length;
+        self
+    }
+
+    /// Where the [`DurableRouter`](crate::DurableRouter) is reached from outside, its base path
+    /// included, such as `https://shop.example/durable`: what the addresses of webhooks begin with.
+    /// Default: not known, and `webhook.url()` fails.
+    pub fn public_url(mut self, url: &str) -> Self {
+        self.config.public_url = Some(url.trim_end_matches('/').into());
         self
     }
 
@@ -154,6 +245,9 @@ impl DurableBuilder {
             None => store,
         };
         let registry = self.registry.build(&self.states)?;
+        if let Some(name) = &self.config.dead_letter {
+            registry.check_dead_letter(name)?;
+        }
         let transport = self
             .transport
             .unwrap_or_else(|| Arc::new(InProcess::default()));
@@ -164,9 +258,16 @@ impl DurableBuilder {
             clock,
             Arc::clone(&transport),
         );
+        let worker = worker.intercepted_by(self.interceptors.clone());
         let mut parts = EngineParts::new(store, registry, transport);
         parts.config = self.config;
         parts.states = self.states;
+        match self.control_plane {
+            PlaneChoice::OfStore => {}
+            PlaneChoice::Given(plane) => parts.control_plane = Some(plane),
+            PlaneChoice::Off => parts.control_plane = None,
+        }
+        parts.interceptors = self.interceptors;
         let drives = parts.config.drive;
         let engine = Engine::start(parts).await?;
         if drives {
@@ -187,6 +288,9 @@ impl DurableBuilder {
     }
 }
 
+/// What `max_payload` may be at the least, in bytes: the engine's own values fit in it.
+const MIN_PAYLOAD: usize = 1024;
+
 fn check(config: &EngineConfig) -> Result<(), BuildError> {
     let reason = if config.lease_ttl < Duration::from_secs(1) {
         "`lease_ttl` is shorter than a second, too short to be renewed three times; raise it"
@@ -194,6 +298,8 @@ fn check(config: &EngineConfig) -> Result<(), BuildError> {
         "`max_resident_runs` is 0, so nothing could run; use `drive(false)` for that"
     } else if config.journal_batch == 0 {
         "`journal_batch` is 0, so nothing could be written; raise it"
+    } else if config.max_payload < MIN_PAYLOAD {
+        "`max_payload` is smaller than 1 KiB, too small for keys and small records; raise it"
     } else {
         return Ok(());
     };

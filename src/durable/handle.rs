@@ -9,10 +9,11 @@ use super::{
     builder::DurableBuilder,
     error::Error,
     run_handle::{RunHandle, WaitForRun},
+    signal::SendSignal,
     start::Start,
 };
 use crate::control::{Control, Explanation};
-use crate::engine::{CancelOutcome, Engine, SignalOutcome, StartRequest};
+use crate::engine::{Engine, StartRequest};
 use crate::event::EngineEvent;
 use crate::id::RunId;
 use crate::model::{Run, RunPage, RunQuery, SignalId};
@@ -110,58 +111,39 @@ impl Durable {
         Start::new(self.clone(), request, Payload::encode(input))
     }
 
-    /// Sends a signal to whoever waits for `token`, or to the next one who does.
+    /// Sends a signal to whoever waits for `token`, or to the next one who does. Await the
+    /// returned builder.
     ///
-    /// When this returns it is stored. Each call is a signal of its own; a caller that may have to
-    /// repeat it uses [`signal_once`](Self::signal_once).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Payload`] if the value has no JSON form, [`Error::Store`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped while waiting, the signal may be stored or not.
-    pub async fn signal<T: Serialize>(
-        &self,
-        token: impl Into<Arc<str>>,
-        value: T,
-    ) -> Result<SignalOutcome, Error> {
-        self.signal_once(SignalId::generate(), token, value).await
+    /// Each call is a signal of its own; a caller that may have to repeat it uses
+    /// [`signal_once`](Self::signal_once).
+    pub fn signal<T: Serialize>(&self, token: impl Into<Arc<str>>, value: T) -> SendSignal {
+        self.signal_once(SignalId::generate(), token, value)
     }
 
-    /// Sends a signal under an id: however often it is repeated, it is taken once.
-    ///
-    /// # Errors
-    ///
-    /// Like [`signal`](Self::signal).
-    pub async fn signal_once<T: Serialize>(
+    /// Sends a signal under an id: however often it is repeated, it is taken once. Await the
+    /// returned builder.
+    pub fn signal_once<T: Serialize>(
         &self,
         id: SignalId,
         token: impl Into<Arc<str>>,
         value: T,
-    ) -> Result<SignalOutcome, Error> {
-        let payload = Payload::encode(&value)?;
-        Ok(self.engine.signal(id, token.into(), payload).await?)
+    ) -> SendSignal {
+        SendSignal::new(self.clone(), id, token.into(), Payload::encode(&value))
     }
 
-    /// Asks a run to end. Its future is dropped and late results are refused.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`]: there is no such run, or it has ended.
-    pub async fn cancel(&self, run: impl Into<Arc<str>>) -> Result<CancelOutcome, Error> {
-        Ok(self.engine.cancel(&RunId::parse(run)?).await?)
-    }
-
-    /// Lets a failed, cancelled, dead or blocked run continue in place: completed steps stay
-    /// completed, the one that failed is tried again.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`]: there is no such run, or it is none of these.
-    pub async fn requeue(&self, run: impl Into<Arc<str>>) -> Result<(), Error> {
-        Ok(self.engine.requeue(&RunId::parse(run)?).await?)
+    /// Writes a batch inside a transaction of the caller's.
+    #[cfg(feature = "_sql")]
+    pub(crate) async fn commit_in(
+        &self,
+        transaction: &sea_orm::DatabaseTransaction,
+        batch: &crate::store::Batch,
+    ) -> Result<crate::store::BatchAck, Error> {
+        let store = self.engine.store();
+        let Some(joined) = store.joined(transaction) else {
+            let store = store.name();
+            return Err(Error::NoTransactions { store });
+        };
+        Ok(joined.commit(batch).await?)
     }
 
     /// Reads one run; `None` if there is none with this id.
@@ -229,8 +211,8 @@ impl Durable {
         Ok(WaitForRun::new(self.clone(), RunId::parse(run)?))
     }
 
-    /// Listens to what this process does from now on. A slow listener loses events and reads the
-    /// store instead.
+    /// Listens to what this process does from now on, and to runs elsewhere that someone here
+    /// [follows](Engine::follow). A slow listener loses events and reads the store instead.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
         self.engine.subscribe()

@@ -104,7 +104,8 @@ impl<O> RunHandle<O> {
 }
 
 impl<O: DeserializeOwned> RunHandle<O> {
-    /// Waits for the run's result, however long it takes and wherever it executes.
+    /// Waits for the run's result, however long it takes and wherever it executes. Of a run that
+    /// has continued as another one it is the result of the last one.
     ///
     /// # Errors
     ///
@@ -115,10 +116,17 @@ impl<O: DeserializeOwned> RunHandle<O> {
     ///
     /// May be dropped and called again.
     pub async fn result(&self) -> Result<O, Error> {
-        let wait = WaitForRun::new(self.durable.clone(), self.id.clone());
+        let mut run = self.id.clone();
         // A statement of its own: the guard must not live across the wait.
-        let end = self.end.lock().take();
-        let settlement = wait.settled(end).await?;
+        let mut end = self.end.lock().take();
+        let settlement = loop {
+            let wait = WaitForRun::new(self.durable.clone(), run);
+            let mut settlement = wait.settled(end.take()).await?;
+            match settlement.next.take() {
+                Some(next) => run = next,
+                None => break settlement,
+            }
+        };
         match settlement.output {
             Some(output) => Ok(output.decode()?),
             None => Err(Error::RunFailed {
@@ -212,8 +220,8 @@ impl WaitForRun {
 
     /// Waits for the end; `end` is told of it and was registered before it could come.
     async fn settled(&self, mut end: Option<End>) -> Result<Settlement, Error> {
-        // News come at once from runs that end here; the store is asked for the others, first
-        // often and then once a second.
+        // News come at once from runs that end here, and by the control plane from others. The
+        // store is asked in any case, first often and then once a second.
         const FIRST_PAUSE: Duration = Duration::from_millis(5);
         const LONGEST_PAUSE: Duration = Duration::from_secs(1);
         let mut pause = if end.is_some() {
@@ -231,15 +239,17 @@ impl WaitForRun {
                 if self.is_reached(run.status) {
                     return Ok(Settlement::from(run));
                 }
+                self.durable.engine().follow(&self.run);
                 told
             };
             tokio::select! {
                 biased;
-                Ok(settlement) = told => {
-                    if self.is_reached(settlement.status) {
-                        return Ok(settlement);
-                    }
-                }
+                told = told => match told {
+                    Ok(settlement) if self.is_reached(settlement.status) => return Ok(settlement),
+                    Ok(_) => {}
+                    // It may have ended elsewhere: look at once.
+                    Err(_) => continue,
+                },
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);

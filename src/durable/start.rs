@@ -7,7 +7,7 @@ use crate::engine::StartRequest;
 use crate::id::RunId;
 use crate::payload::{Payload, PayloadError};
 #[cfg(feature = "_sql")]
-use crate::store::SqlStore;
+use crate::store::{Batch, StartAck};
 use crate::workflow::BoxFuture;
 
 /// A run about to be started, made by [`Durable::start`]. Await it.
@@ -17,7 +17,8 @@ use crate::workflow::BoxFuture;
 ///
 /// # Errors
 ///
-/// [`Error::Start`] if this process does not know the workflow or the store refuses,
+/// [`Error::Start`] if this process does not know the workflow, the input is larger than
+/// [`max_payload`](crate::durable::DurableBuilder::max_payload) or the store refuses,
 /// [`Error::InvalidName`], [`Error::Payload`] if the input has no JSON form.
 ///
 /// # Cancel safety
@@ -79,11 +80,28 @@ impl<O> Start<O> {
         self
     }
 
+    /// How long the run may take in all, its waits included; then it is cancelled, with the code
+    /// `execution_timeout`, and so are its children. It is counted from its start, or from the end
+    /// of its delay, and goes on for the runs that it continues as. Default: without limit.
+    ///
+    /// A run that is `blocked` is not timed out.
+    pub const fn execution_timeout(mut self, length: Duration) -> Self {
+        self.request.execution_timeout = Some(length);
+        self
+    }
+
     fn prepare(self) -> Result<(Durable, StartRequest), Error> {
         let mut request = self.request;
         request.input = self.input?;
         request.id = self.id.map(RunId::parse).transpose()?;
         Ok((self.durable, request))
+    }
+
+    /// What to start, under an id that is known beforehand.
+    pub(super) fn prepare_named(self) -> Result<(Durable, StartRequest, RunId), Error> {
+        let (durable, mut request) = self.prepare()?;
+        let run = request.id.get_or_insert_with(RunId::generate).clone();
+        Ok((durable, request, run))
     }
 
     /// Stores the run in the caller's own transaction, so that it exists if and only if that is
@@ -96,22 +114,22 @@ impl<O> Start<O> {
     ///
     /// Like awaiting it, and [`Error::NoTransactions`] for a store without SQL.
     #[cfg(feature = "_sql")]
-    pub async fn in_transaction<C: sea_orm::ConnectionTrait>(
+    pub async fn in_transaction(
         self,
-        connection: &C,
+        transaction: &sea_orm::DatabaseTransaction,
     ) -> Result<RunHandle<O>, Error> {
         let (durable, request) = self.prepare()?;
         let engine = durable.engine();
-        let store = engine.store();
-        if !store.joins_transactions() {
-            let store = store.name();
-            return Err(Error::NoTransactions { store });
-        }
-        let mut run = engine.prepare_run(request)?;
-        store.seal(&mut run);
-        let ack = SqlStore::start_in(connection, &run, engine.clock().now()).await?;
+        let run = engine.prepare_run(request)?;
+        let id = run.id.clone();
+        let batch = Batch {
+            starts: vec![run],
+            ..Batch::default()
+        };
+        let mut ack = durable.commit_in(transaction, &batch).await?;
+        let ack = ack.starts.pop().unwrap_or(StartAck::Created);
         durable.engine().expect_start();
-        Ok(RunHandle::started(durable, run.id, ack))
+        Ok(RunHandle::started(durable, id, ack))
     }
 }
 

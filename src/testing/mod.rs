@@ -1,5 +1,8 @@
-//! What tests of this crate and of its users need: a clock to be set by hand, and suites that hold
-//! an implementation to its contract.
+//! What tests of this crate and of its users need.
+//!
+//! [`TestDurable`] is an engine in memory whose clock the test moves. [`crash_everywhere`] and
+//! [`simulate`] run a workflow through crashes and other trouble, [`replay`] checks its code
+//! against a history of production. Suites hold an implementation to its contract.
 //!
 //! A store of your own runs the same cases as the built-in ones:
 //!
@@ -10,9 +13,26 @@
 //! # fn main() {}
 //! ```
 
+mod app;
 pub mod clock;
 pub mod conformance;
+mod crash;
+mod fuse;
+mod pilot;
 mod probe;
+mod process;
+mod replay;
+mod scenario;
+mod shuffle;
+mod simulate;
+mod steps;
 
+pub use app::TestDurable;
 pub use clock::ManualClock;
+pub use crash::crash_everywhere;
+pub use fuse::{Death, Fuse};
 pub use probe::{Probe, ProbedStore, StoreCall};
+pub use process::Process;
+pub use replay::{Divergence, Replay, ReplayError, Replayed, replay};
+pub use scenario::{Scenario, TrialReport};
+pub use simulate::simulate;

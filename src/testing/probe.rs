@@ -4,12 +4,16 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
+use crate::control_plane::ControlPlane;
 use crate::id::{InstanceId, RunId};
-use crate::model::{Checkpoint, NewRun, Run, RunPage, RunQuery};
+use crate::model::{
+    AuditEntry, Checkpoint, InstanceReport, InstanceRow, Run, RunPage, RunQuery, WorkflowKey,
+};
 use crate::payload::Payload;
 use crate::store::{
-    Batch, BatchAck, Claim, Claimed, CommitStore, LeaseStore, LivenessLock, ReadStore, Recovery,
-    RunRecord, Store, StoreError,
+    AmendStore, Amended, Amendment, Batch, BatchAck, Claim, Claimed, CommitStore, Delivery,
+    DeliveryAck, Fork, LeaseStore, Letter, LivenessLock, Outlook, ReadStore, Recovery, RunRecord,
+    StartAck, Store, StoreError,
 };
 use crate::time::Clock;
 
@@ -21,6 +25,8 @@ pub enum StoreCall {
     Commit,
     /// A claim of due runs.
     Claim,
+    /// A change by an operator.
+    Amend,
     /// Anything else that changes something: enroll, heartbeat, resign, recover.
     Lease,
     /// A read.
@@ -122,6 +128,11 @@ impl<P: Probe> LeaseStore for ProbedStore<P> {
         answer
     }
 
+    async fn report(&self, id: &InstanceId, report: &InstanceReport) -> Result<(), StoreError> {
+        // Nothing depends on it, so it is no call of its own.
+        self.store.report(id, report).await
+    }
+
     async fn resign(&self, id: &InstanceId) -> Result<(), StoreError> {
         self.probe.before(StoreCall::Lease).await?;
         let answer = self.store.resign(id).await;
@@ -129,9 +140,14 @@ impl<P: Probe> LeaseStore for ProbedStore<P> {
         answer
     }
 
-    async fn recover(&self, id: &InstanceId, most: u32) -> Result<Recovery, StoreError> {
+    async fn recover(
+        &self,
+        id: &InstanceId,
+        most: u32,
+        letter: Letter<'_>,
+    ) -> Result<Recovery, StoreError> {
         self.probe.before(StoreCall::Lease).await?;
-        let answer = self.store.recover(id, most).await;
+        let answer = self.store.recover(id, most, letter).await;
         self.probe.after(StoreCall::Lease).await;
         answer
     }
@@ -143,9 +159,13 @@ impl<P: Probe> LeaseStore for ProbedStore<P> {
         answer
     }
 
-    async fn woken(&self, id: &InstanceId) -> Result<Vec<RunId>, StoreError> {
+    async fn look(
+        &self,
+        id: &InstanceId,
+        workflows: &[WorkflowKey],
+    ) -> Result<Outlook, StoreError> {
         self.probe.before(StoreCall::Read).await?;
-        let answer = self.store.woken(id).await;
+        let answer = self.store.look(id, workflows).await;
         self.probe.after(StoreCall::Read).await;
         answer
     }
@@ -188,9 +208,58 @@ impl<P: Probe> ReadStore for ProbedStore<P> {
         answer
     }
 
+    async fn instances(&self) -> Result<Vec<InstanceRow>, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.instances().await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+
     async fn held(&self, id: &InstanceId) -> Result<Vec<RunId>, StoreError> {
         self.probe.before(StoreCall::Read).await?;
         let answer = self.store.held(id).await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+}
+
+#[async_trait]
+impl<P: Probe> AmendStore for ProbedStore<P> {
+    async fn amend(&self, amendment: &Amendment) -> Result<Amended, StoreError> {
+        self.probe.before(StoreCall::Amend).await?;
+        let answer = self.store.amend(amendment).await;
+        self.probe.after(StoreCall::Amend).await;
+        answer
+    }
+
+    async fn deliver_audited(
+        &self,
+        delivery: &Delivery,
+        audit: &AuditEntry,
+    ) -> Result<DeliveryAck, StoreError> {
+        self.probe.before(StoreCall::Amend).await?;
+        let answer = self.store.deliver_audited(delivery, audit).await;
+        self.probe.after(StoreCall::Amend).await;
+        answer
+    }
+
+    async fn fork(&self, fork: &Fork) -> Result<StartAck, StoreError> {
+        self.probe.before(StoreCall::Amend).await?;
+        let answer = self.store.fork(fork).await;
+        self.probe.after(StoreCall::Amend).await;
+        answer
+    }
+
+    async fn remove(&self, run: &RunId, audit: &AuditEntry) -> Result<(), StoreError> {
+        self.probe.before(StoreCall::Amend).await?;
+        let answer = self.store.remove(run, audit).await;
+        self.probe.after(StoreCall::Amend).await;
+        answer
+    }
+
+    async fn audit_log(&self, run: &RunId, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.audit_log(run, limit).await;
         self.probe.after(StoreCall::Read).await;
         answer
     }
@@ -205,11 +274,24 @@ impl<P: Probe> Store for ProbedStore<P> {
         self.store.clock()
     }
 
-    fn joins_transactions(&self) -> bool {
-        self.store.joins_transactions()
+    fn writers(&self) -> usize {
+        self.store.writers()
     }
 
-    fn seal(&self, run: &mut NewRun) {
-        self.store.seal(run);
+    fn control_plane(&self) -> Option<Arc<dyn ControlPlane>> {
+        self.store.control_plane()
+    }
+
+    #[cfg(feature = "_sql")]
+    fn host_connection(&self) -> Option<&sea_orm::DatabaseConnection> {
+        self.store.host_connection()
+    }
+
+    #[cfg(feature = "_sql")]
+    fn joined<'a>(
+        &'a self,
+        transaction: &'a sea_orm::DatabaseTransaction,
+    ) -> Option<Box<dyn CommitStore + 'a>> {
+        self.store.joined(transaction)
     }
 }

@@ -13,7 +13,7 @@ use crate::protocol::StepTask;
 use crate::registry::{Registry, StepEntry};
 use crate::time::Clock;
 use crate::transport::{Channel, Delivery, Envelope, Transport, TransportError};
-use crate::workflow::{States, StepCtx, StepLog, panicked};
+use crate::workflow::{Interceptors, States, StepAttempt, StepCtx, StepLog, panicked};
 
 /// Steps executed at once at the most: they mostly wait for other systems, and those should not
 /// meet thousands of calls at the same moment.
@@ -26,6 +26,7 @@ pub struct Worker {
     states: States,
     clock: Arc<dyn Clock>,
     transport: Arc<dyn Transport>,
+    interceptors: Interceptors,
     room: Arc<Semaphore>,
 }
 
@@ -46,8 +47,16 @@ impl Worker {
             states,
             clock,
             transport,
+            interceptors: Interceptors::default(),
             room: Arc::new(Semaphore::new(MAX_CONCURRENT)),
         }
+    }
+
+    /// The same worker, with others that see each attempt.
+    #[must_use]
+    pub fn intercepted_by(mut self, interceptors: Interceptors) -> Self {
+        self.interceptors = interceptors;
+        self
     }
 
     /// Takes and executes steps until `stop`; each runs as a task of `tasks`.
@@ -116,10 +125,22 @@ impl Worker {
             failure.code = Some("unknown_step".to_owned());
             return Err(failure);
         };
-        let ctx = StepCtx::new(task.run.clone(), task.seq, task.attempt, log);
-        let call = AssertUnwindSafe(entry.call(task.input.clone(), self.states.clone(), ctx));
-        call.catch_unwind()
-            .await
-            .unwrap_or_else(|panic| Err(panicked(&*panic)))
+        let (attempt, may_begin) = self.interceptors.before(|| StepAttempt {
+            run: task.run.clone(),
+            seq: task.seq,
+            step: Arc::clone(&task.name),
+            attempt: task.attempt,
+            max_attempts: None,
+        });
+        let outcome = if let Err(failure) = may_begin {
+            Err(failure)
+        } else {
+            let ctx = StepCtx::new(task.run.clone(), task.seq, task.attempt, log);
+            let call = entry.call(task.input.clone(), self.states.clone(), ctx);
+            let called = AssertUnwindSafe(call).catch_unwind().await;
+            called.unwrap_or_else(|panic| Err(panicked(&*panic)))
+        };
+        self.interceptors.after(attempt.as_ref(), &outcome);
+        outcome
     }
 }
