@@ -12,6 +12,7 @@ use super::problem::Problem;
 use crate::durable::Error;
 use crate::engine::StartError;
 use crate::id::InvalidName;
+use crate::payload::PayloadError;
 use crate::store::StoreError;
 
 impl IntoResponse for Error {
@@ -26,15 +27,53 @@ impl From<Error> for Problem {
             Error::Start(StartError::UnknownWorkflow {
                 workflow, version, ..
             }) => unknown_workflow(workflow, *version),
+            Error::Store(StoreError::Payload(inner))
+            | Error::Start(StartError::Input(inner))
+            | Error::Payload(inner) => of_payload(inner),
             Error::Store(inner) | Error::Start(StartError::Store(inner)) => of_store(inner),
             Error::InvalidName(inner) => of_name(inner),
             Error::UnknownRun { run } => unknown_run(run.as_str()),
+            Error::UpdateRejected { .. } => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Self::new(
+                    status,
+                    "update-rejected",
+                    "Update rejected",
+                    error.to_string(),
+                )
+            }
+            Error::UpdateFailed { name, failure } => {
+                let detail = format!("update `{name}` failed: {failure}");
+                Self::new(
+                    StatusCode::CONFLICT,
+                    "update-failed",
+                    "Update failed",
+                    detail,
+                )
+            }
+            Error::NotAtBreakpoint { .. } => {
+                let title = "Not at a breakpoint";
+                let detail = error.to_string();
+                Self::new(StatusCode::CONFLICT, "not-at-breakpoint", title, detail)
+            }
+            Error::UnknownWebhook => Self::not_found("there is no such webhook"),
+            Error::WebhookClosed => {
+                let detail = error.to_string();
+                Self::new(StatusCode::GONE, "webhook-closed", "Webhook closed", detail)
+            }
+            Error::UnknownTask => Self::not_found(error.to_string()),
             Error::RunFailed { .. } => {
                 let title = "Run without result";
                 Self::new(StatusCode::CONFLICT, "run-failed", title, error.to_string())
             }
-            Error::StillRunning { .. } => Self::unavailable(error.to_string()),
-            Error::Payload(_) | Error::NoTransactions { .. } => Self::internal(),
+            Error::StillRunning { .. } | Error::NoReply { .. } => {
+                Self::unavailable(error.to_string())
+            }
+            Error::Refused { .. } => {
+                let title = "Refused";
+                Self::new(StatusCode::CONFLICT, "refused", title, error.to_string())
+            }
+            Error::NoTransactions { .. } => Self::internal(),
         };
         log(&problem, &error);
         problem
@@ -71,6 +110,16 @@ fn of_name(error: &InvalidName) -> Problem {
     Problem::new(status, "invalid-name", "Invalid name", error.to_string())
 }
 
+/// Sizes are told, everything else about a stored value is not.
+fn of_payload(error: &PayloadError) -> Problem {
+    if !matches!(error, PayloadError::TooLarge { .. }) {
+        return Problem::internal();
+    }
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    let title = "Payload too large";
+    Problem::new(status, "payload-too-large", title, error.to_string())
+}
+
 fn of_store(error: &StoreError) -> Problem {
     match error {
         StoreError::UnknownRun { run } => unknown_run(run.as_str()),
@@ -80,7 +129,12 @@ fn of_store(error: &StoreError) -> Problem {
             Problem::new(StatusCode::CONFLICT, "wrong-status", title, detail)
         }
         StoreError::InvalidCursor { .. } => Problem::bad_request(error.to_string()),
+        StoreError::TooSlow { .. } => {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            Problem::new(status, "too-slow", "Too slow", error.to_string()).retry_after(1)
+        }
         StoreError::Backend { .. }
+        | StoreError::OutOfRoom { .. }
         | StoreError::LeaseLost { .. }
         | StoreError::InstanceLost { .. } => {
             Problem::unavailable("the store did not answer; try again")

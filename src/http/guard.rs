@@ -1,19 +1,21 @@
 //! Who may ask, and which browsers may change something.
 
+#[cfg(feature = "dashboard")]
+use std::convert::Infallible;
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::problem::Problem;
+use super::{access::Access, problem::Problem};
 use crate::workflow::BoxFuture;
 
 /// Decides about one request; the response is the refusal.
-type Check = Arc<dyn Fn(Parts) -> BoxFuture<'static, Result<(), Response>> + Send + Sync>;
+type Check = Arc<dyn Fn(Parts) -> BoxFuture<'static, Result<Access, Response>> + Send + Sync>;
 
 /// Headers by which a proxy says that the peer is not who asks.
 const FORWARDED: [&str; 4] = [
@@ -32,16 +34,29 @@ pub(super) struct Guard {
 
 impl Guard {
     /// Lets `check` decide in place of the rule that only this machine may ask.
-    pub(super) fn set_check<F, Fut, R>(&mut self, check: F)
+    pub(super) fn set_check<F, Fut, A, R>(&mut self, check: F)
     where
         F: Fn(Parts) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), R>> + Send + 'static,
+        Fut: Future<Output = Result<A, R>> + Send + 'static,
+        A: Into<Access>,
         R: IntoResponse,
     {
         self.check = Some(Arc::new(move |parts| {
             let allowed = check(parts);
-            Box::pin(async move { allowed.await.map_err(IntoResponse::into_response) })
+            Box::pin(async move {
+                let allowed = allowed.await.map(Into::into);
+                allowed.map_err(IntoResponse::into_response)
+            })
         }));
+    }
+
+    /// Lets everyone look, at what holds no data.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn open() -> Self {
+        let mut guard = Self::default();
+        guard.set_read_only();
+        guard.set_check(|_: Parts| std::future::ready(Ok::<_, Infallible>(Access::viewer())));
+        guard
     }
 
     /// Refuses whatever changes something.
@@ -49,7 +64,7 @@ impl Guard {
         self.read_only = true;
     }
 
-    async fn refusal(&self, parts: Parts) -> Option<Response> {
+    async fn admit(&self, parts: Parts) -> Result<Access, Response> {
         let changes = !parts.method.is_safe();
         let refusal = if changes && self.read_only {
             Some(Problem::forbidden("this router is read-only"))
@@ -59,12 +74,24 @@ impl Guard {
             None
         };
         if let Some(problem) = refusal {
-            return Some(problem.into_response());
+            return Err(problem.into_response());
         }
-        match &self.check {
-            Some(check) => check(parts).await.err(),
-            None => not_local(&parts).map(IntoResponse::into_response),
+        let access = match &self.check {
+            Some(check) => check(parts).await?,
+            None => match not_local(&parts) {
+                Some(problem) => return Err(problem.into_response()),
+                None => Access::full(),
+            },
+        };
+        if changes && !access.may_act() {
+            let problem = Problem::forbidden("you may look at runs, but not change them");
+            return Err(problem.into_response());
         }
+        Ok(if self.read_only {
+            access.without_actions()
+        } else {
+            access
+        })
     }
 }
 
@@ -80,9 +107,45 @@ impl fmt::Debug for Guard {
 /// The middleware in front of every route of the router.
 pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match guard.refusal(parts.clone()).await {
-        Some(refusal) => refusal,
-        None => next.run(Request::from_parts(parts, body)).await,
+    let mut response = match guard.admit(parts.clone()).await {
+        Ok(access) => {
+            let mut request = Request::from_parts(parts, body);
+            request.extensions_mut().insert(access);
+            next.run(request).await
+        }
+        Err(refusal) => refusal,
+    };
+    protect(response.headers_mut());
+    response
+}
+
+/// The middleware of routes that anyone may ask, but no page of another site.
+#[cfg(feature = "login")]
+pub(super) async fn same_site(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut response = match cross_site(&parts) {
+        Some(problem) if !parts.method.is_safe() => problem.into_response(),
+        _ => next.run(Request::from_parts(parts, body)).await,
+    };
+    protect(response.headers_mut());
+    response
+}
+
+/// What each answer says to browsers and caches, unless the route has said it differently: runs
+/// are kept by nobody, and nothing but the pages themselves may be shown as a page.
+fn protect(headers: &mut HeaderMap) {
+    const DEFAULTS: [(HeaderName, &str); 4] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in DEFAULTS {
+        let value = HeaderValue::from_static(value);
+        headers.entry(name).or_insert(value);
     }
 }
 

@@ -77,6 +77,12 @@ impl Problem {
         Self::new(status, "internal", "Internal error", detail)
     }
 
+    /// Says when to come back.
+    pub(super) const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
     /// The same request may succeed in a moment.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {

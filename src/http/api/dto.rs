@@ -4,10 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::value::{Allowance, JsonValue};
-use crate::control::{Explanation, Waiting};
+use crate::control::{Explanation, Row, RowPage, Waiting};
 use crate::id::RunId;
 use crate::model::{
-    Checkpoint, CheckpointKind, CheckpointStatus, Failure, Run, RunPage, StepEvent, StepEventKind,
+    Checkpoint, CheckpointKind, CheckpointStatus, Failure, StepEvent, StepEventKind,
 };
 use crate::time::Timestamp;
 
@@ -23,11 +23,21 @@ pub(super) struct RunSummary {
     /// Where it stands: `pending`, `running`, `suspended`, `blocked`, `cancelling`, `completed`,
     /// `failed`, `cancelled`, `dead` or `compensation_failed`.
     status: &'static str,
+    /// What it is doing: the status, or more exactly `delayed`, `sleeping`, `waiting_signal`,
+    /// `waiting_task`, `waiting_webhook`, `waiting_update`, `breakpoint`, `waiting_child`,
+    /// `waiting_worker`, `retrying` or `no_handler`. More words may come.
+    display: &'static str,
+    /// What it waits for, or why it ended; empty where `display` says it all.
+    reason: String,
+    /// When time alone moves it on.
+    until: Option<i64>,
+    /// Since when it waits.
+    waiting_since: Option<i64>,
     /// Whether nothing happens to it any more unless someone retries it.
     is_terminal: bool,
     /// Labels to find it by.
     tags: Vec<String>,
-    /// Why it failed, is blocked or is dead.
+    /// Why it failed, is blocked, is paused or is dead.
     error: Option<FailureView>,
     /// The instance that holds it.
     owner: Option<String>,
@@ -43,16 +53,27 @@ pub(super) struct RunSummary {
     updated_at: i64,
     /// When it ended.
     finished_at: Option<i64>,
+    /// The run that started it, if one did.
+    parent: Option<String>,
+    /// The run that it has continued as; its result is that one's.
+    next: Option<String>,
+    /// When it is cancelled, unless it has ended.
+    deadline: Option<i64>,
 }
 
 impl RunSummary {
-    pub(super) fn new(run: &Run, allowance: &mut Allowance) -> Self {
+    pub(super) fn new(row: &Row, allowance: &mut Allowance) -> Self {
+        let Row { run, display, .. } = row;
         let wakes = !run.status.is_terminal() && run.wake_at != Timestamp::MAX;
         Self {
             id: run.id.to_string(),
             workflow: run.workflow.name.to_string(),
             version: run.workflow.version,
             status: run.status.as_str(),
+            display: display.word,
+            reason: display.reason.clone(),
+            until: display.until.map(Timestamp::as_millis),
+            waiting_since: display.since.map(Timestamp::as_millis),
             is_terminal: run.status.is_terminal(),
             tags: run.tags.iter().map(ToString::to_string).collect(),
             error: run
@@ -66,6 +87,9 @@ impl RunSummary {
             created_at: run.created_at.as_millis(),
             updated_at: run.updated_at.as_millis(),
             finished_at: run.finished_at.map(Timestamp::as_millis),
+            parent: run.parent.as_ref().map(|it| it.run.to_string()),
+            next: run.next.as_ref().map(ToString::to_string),
+            deadline: run.deadline.map(Timestamp::as_millis),
         }
     }
 }
@@ -77,17 +101,18 @@ pub(super) struct RunList {
     runs: Vec<RunSummary>,
     /// What to pass as `after` for the next page; absent at the end.
     next: Option<String>,
+    /// From where to follow the `runs` topic of `GET /stream`, so that no change is missed.
+    event_id: String,
 }
 
-impl From<RunPage> for RunList {
-    fn from(page: RunPage) -> Self {
-        let mut allowance = Allowance::default();
-        let runs = page.runs.iter();
+impl RunList {
+    pub(super) fn new(page: &RowPage, mut allowance: Allowance, event_id: String) -> Self {
+        let rows = page.rows.iter();
+        let runs = rows.map(|row| RunSummary::new(row, &mut allowance));
         Self {
-            runs: runs
-                .map(|run| RunSummary::new(run, &mut allowance))
-                .collect(),
-            next: page.next,
+            runs: runs.collect(),
+            next: page.next.clone(),
+            event_id,
         }
     }
 }
@@ -104,9 +129,10 @@ pub(super) struct RunView {
 }
 
 impl RunView {
-    pub(super) fn new(run: &Run, allowance: &mut Allowance) -> Self {
+    pub(super) fn new(row: &Row, allowance: &mut Allowance) -> Self {
+        let run = &row.run;
         Self {
-            summary: RunSummary::new(run, allowance),
+            summary: RunSummary::new(row, allowance),
             input: allowance.show(&run.input),
             output: run.output.as_ref().map(|it| allowance.show(it)),
         }
@@ -124,6 +150,21 @@ pub(super) struct RunDetail {
     pub(super) timeline_next: Option<u32>,
     /// What it waits for.
     pub(super) waiting_for: Vec<WaitingView>,
+    /// How many operations there are.
+    pub(super) operations: usize,
+}
+
+/// What went into a run and what came out.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RunPayloads {
+    /// The run.
+    pub(super) run_id: String,
+    /// The workflow's argument.
+    pub(super) input: JsonValue,
+    /// The workflow's result, once completed.
+    pub(super) output: Option<JsonValue>,
+    /// Why it failed.
+    pub(super) error: Option<FailureView>,
 }
 
 /// One operation of a run.
@@ -211,7 +252,7 @@ pub(super) struct FailureView {
 }
 
 impl FailureView {
-    fn new(failure: &Failure, allowance: &mut Allowance) -> Self {
+    pub(super) fn new(failure: &Failure, allowance: &mut Allowance) -> Self {
         let details = failure.details.as_ref();
         let cause = failure.cause.as_deref();
         Self {
@@ -253,6 +294,11 @@ enum StepEventKindView {
         /// How it stands.
         status: String,
     },
+    /// The run that it has started or waits for.
+    Run {
+        /// Its id.
+        run_id: String,
+    },
 }
 
 impl From<&StepEvent> for StepEventView {
@@ -265,6 +311,9 @@ impl From<&StepEvent> for StepEventView {
             StepEventKind::Sub { name, status } => StepEventKindView::Sub {
                 name: name.clone(),
                 status: status.clone(),
+            },
+            StepEventKind::Run { run } => StepEventKindView::Run {
+                run_id: run.to_string(),
             },
         };
         Self {
@@ -282,7 +331,7 @@ pub(super) struct WaitingView {
     seq: u32,
     /// Which operation it is.
     kind: &'static str,
-    /// The signal's token or the step's name.
+    /// The signal's token, the step's name, or what the author called it.
     name: String,
     /// Since when.
     since: i64,
@@ -352,8 +401,9 @@ pub(super) struct PublishedValue {
 pub(super) struct ActionTaken {
     /// The run.
     run_id: String,
-    /// `requeued`: it is due again; `cancelled`: it has ended; `requested`: its owner was told
-    /// and ends it.
+    /// `requeued`, `restarted`, `resumed`, `skipped`: it is due again; `cancelled`, `failed`: it has
+    /// ended; `paused`, `deleted`; `requested`: its owner was told and ends or pauses it;
+    /// `continued`: it goes on from its breakpoints.
     outcome: &'static str,
 }
 

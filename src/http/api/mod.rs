@@ -2,21 +2,45 @@
 //!
 //! | file | routes |
 //! |---|---|
-//! | `routes` | all of them, and their OpenAPI document |
-//! | `runs` | the list of runs, one run, its explanation, what it published |
+//! | `routes`, `refusals` | all of them, and their OpenAPI document |
+//! | `meta` | what this instance is, and what may be done through it |
+//! | `runs` | the list of runs, one run, its explanation, its payloads, what it published |
+//! | `history` | a run's operations as lines |
+//! | `surveys` | what the newest runs say together |
+//! | `live` | everything that a page follows, in one stream of server-sent events |
 //! | `stream` | one run as it gets on, by server-sent events |
-//! | `actions` | what changes a run |
+//! | `hub`, `watch` | what streams read: the list, one run |
+//! | `start`, `actions`, `tasks`, `updates` | what starts and changes a run |
+//! | `batches` | the same for many runs |
 //! | `workflows` | what can be run here |
+//! | `workers` | who executes runs, and numbers of this process |
 //! | `dto`, `value` | the shapes of answers |
-//! | `params` | what a request may ask for |
+//! | `params`, `body` | what a request may ask for |
 
 mod actions;
+mod batches;
+mod body;
+mod control;
 mod dto;
+mod events;
+mod fork;
+mod history;
+mod hub;
+mod live;
+mod meta;
 mod params;
+mod refusals;
 mod routes;
 mod runs;
+mod start;
 mod stream;
+mod surveys;
+mod tasks;
+mod updates;
 mod value;
+mod watch;
+mod workers;
 mod workflows;
 
+pub(super) use meta::Offers;
 pub(super) use routes::{no_such_route, router};

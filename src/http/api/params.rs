@@ -5,14 +5,34 @@ use axum::{
     http::{HeaderMap, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
+use super::meta::Offers;
+use crate::control::Control;
+use crate::durable::Durable;
 use crate::http::problem::Problem;
-use crate::id::MAX_NAME_BYTES;
+use crate::id::{MAX_NAME_BYTES, RunId};
 use crate::model::{RunQuery, RunStatus};
+use crate::time::Timestamp;
 
 /// The longest page cursor: those that stores give out are shorter.
 const MAX_CURSOR_BYTES: usize = 1_024;
+
+/// What is read for people, by the router's own rules.
+#[derive(Debug)]
+pub(super) struct View(pub(super) Control);
+
+impl<S: Send + Sync> FromRequestParts<S> for View {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let durable = Durable::from_request_parts(parts, state).await;
+        let durable = durable.map_err(|_| Problem::internal())?;
+        let offers = parts.extensions.get::<Offers>();
+        let offers = offers.ok_or_else(Problem::internal)?;
+        Ok(Self(durable.control().redacted_by(offers.redactor.clone())))
+    }
+}
 
 /// `Path` whose refusal is a problem document.
 #[derive(Debug)]
@@ -40,6 +60,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
     }
 }
 
+/// How a run is cancelled.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CancelParams {
+    /// Whether what the run has done is undone before it ends. Default: no.
+    pub(super) compensate: Option<bool>,
+}
+
 /// Which runs to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -47,16 +76,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
 pub(super) struct ListParams {
     /// Only these statuses, separated by commas, such as `failed,dead`.
     #[param(example = "failed,dead")]
-    status: Option<String>,
+    pub(super) status: Option<String>,
     /// Only this workflow.
-    workflow: Option<String>,
+    pub(super) workflow: Option<String>,
     /// Only runs with this tag.
-    tag: Option<String>,
+    pub(super) tag: Option<String>,
+    /// Only the children of this run.
+    pub(super) parent: Option<String>,
+    /// Only runs whose id begins so.
+    pub(super) id_prefix: Option<String>,
+    /// Only runs that were started then or later, in milliseconds since 1970.
+    pub(super) since: Option<i64>,
+    /// Only runs that were started then or earlier.
+    pub(super) until: Option<i64>,
     /// The `next` of the page before.
-    after: Option<String>,
+    pub(super) after: Option<String>,
     /// Runs on the page. Default 50.
     #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
 }
 
 impl TryFrom<ListParams> for RunQuery {
@@ -74,6 +111,11 @@ impl TryFrom<ListParams> for RunQuery {
         }
         query.workflow = bounded("workflow", params.workflow, MAX_NAME_BYTES)?.map(Into::into);
         query.tag = bounded("tag", params.tag, MAX_NAME_BYTES)?.map(Into::into);
+        let parent = bounded("parent", params.parent, MAX_NAME_BYTES)?;
+        query.parent = parent.map(RunId::from_trusted);
+        query.id_prefix = bounded("id_prefix", params.id_prefix, MAX_NAME_BYTES)?.map(Into::into);
+        query.since = params.since.map(Timestamp::from_millis);
+        query.until = params.until.map(Timestamp::from_millis);
         query.after = bounded("after", params.after, MAX_CURSOR_BYTES)?;
         query.limit = match params.limit {
             None => Self::DEFAULT_LIMIT,
@@ -107,13 +149,21 @@ fn bounded(name: &str, text: Option<String>, most: usize) -> Result<Option<Strin
 }
 
 /// Which part of a run's timeline to show.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct TimelineParams {
     /// The first position to show. Default 0.
     #[serde(default)]
     pub(super) from_seq: u32,
+    /// Whether to show payloads. Default `true`.
+    #[serde(default = "yes")]
+    #[param(required = false)]
+    pub(super) payloads: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Where a stream goes on.
@@ -136,4 +186,91 @@ impl StreamParams {
         let problem = || Problem::bad_request("`Last-Event-ID` is no id of this stream");
         last.ok_or_else(problem)
     }
+}
+
+/// What to follow, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LiveParams {
+    /// Whether to follow the list.
+    pub(super) runs: bool,
+    /// Which runs to follow, each after a revision.
+    pub(super) watched: Vec<(RunId, u64)>,
+    /// The last event that was seen.
+    pub(super) after: Option<String>,
+}
+
+/// The most runs that one stream follows: a page shows one, a comparison two.
+const MAX_WATCHED: usize = 8;
+
+impl LiveParams {
+    /// Reads `topic=runs&topic=run:7@12&after=…`.
+    pub(super) fn parse(
+        query: Vec<(String, String)>,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        let mut params = Self {
+            runs: false,
+            watched: Vec::new(),
+            after: None,
+        };
+        for (name, value) in query {
+            match (name.as_str(), value.as_str()) {
+                ("topic", "runs") => params.runs = true,
+                ("topic", topic) => params.watched.push(watched(topic)?),
+                ("after", after) => params.after = Some(after.to_owned()),
+                _ => {
+                    let detail = "`topic` and `after` are all that this stream takes";
+                    return Err(Problem::bad_request(detail));
+                }
+            }
+        }
+        if params.watched.len() > MAX_WATCHED {
+            let detail = format!("a stream follows {MAX_WATCHED} runs at the most");
+            return Err(Problem::bad_request(detail));
+        }
+        if !params.runs && params.watched.is_empty() {
+            let detail = "name at least one `topic`: `runs` or `run:<id>`";
+            return Err(Problem::bad_request(detail));
+        }
+        let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
+        params.after = last.map(str::to_owned).or(params.after);
+        Ok(params)
+    }
+}
+
+/// `run:<id>`, or `run:<id>@<revision>` to go on after a revision.
+fn watched(topic: &str) -> Result<(RunId, u64), Problem> {
+    let wrong = || Problem::bad_request("a `topic` is `runs`, `run:<id>` or `run:<id>@<revision>`");
+    let run = topic.strip_prefix("run:").ok_or_else(wrong)?;
+    // An id may hold an `@` itself; then a revision belongs behind it.
+    let (id, after) = match run.rsplit_once('@') {
+        Some((id, after)) => match after.parse() {
+            Ok(after) => (id, after),
+            Err(_) => (run, 0),
+        },
+        None => (run, 0),
+    };
+    Ok((RunId::parse(id)?, after))
+}
+
+/// How the numbers are written.
+#[derive(Debug, Default, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Format {
+    /// As JSON.
+    #[default]
+    Json,
+    /// As Prometheus reads them.
+    Prometheus,
+}
+
+/// How to show numbers.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct MetricsParams {
+    /// `json`, or `prometheus` for its text format. Default `json`.
+    #[serde(default)]
+    #[param(required = false, inline)]
+    pub(super) format: Format,
 }

@@ -9,7 +9,10 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{actions, runs, stream, workflows};
+use super::{
+    actions, batches, control, events, fork, history, hub::Hub, live, meta, meta::Offers,
+    refusals::with_refusals, runs, start, stream, surveys, tasks, updates, workers, workflows,
+};
 use crate::http::problem::Problem;
 
 #[derive(OpenApi)]
@@ -19,7 +22,7 @@ use crate::http::problem::Problem;
         description = "Runs of durable workflows: how they stand, and what may be done about them.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, live::LiveEvent)),
     tags(
         (name = "runs", description = "Reading runs."),
         (name = "actions", description = "Changing runs."),
@@ -30,22 +33,52 @@ use crate::http::problem::Problem;
 struct ApiDoc;
 
 /// The routes below `<base>/api`.
-pub(in crate::http) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub(in crate::http) fn router<S: Clone + Send + Sync + 'static>(offers: Offers) -> Router<S> {
     let (router, document) = OpenApiRouter::<S>::with_openapi(ApiDoc::openapi())
-        .routes(routes!(runs::list))
-        .routes(routes!(runs::detail))
+        .routes(routes!(meta::meta))
+        .routes(routes!(runs::list, start::start))
+        .routes(routes!(runs::detail, control::delete))
         .routes(routes!(runs::explain))
+        .routes(routes!(runs::payloads))
+        .routes(routes!(runs::step))
         .routes(routes!(runs::published))
+        .routes(routes!(history::history))
         .routes(routes!(stream::stream))
+        .routes(routes!(live::live))
+        .routes(routes!(surveys::survey))
+        .routes(routes!(surveys::failures))
         .routes(routes!(actions::retry))
         .routes(routes!(actions::cancel))
+        .routes(routes!(actions::go_on))
+        .routes(routes!(control::retry_with_input))
+        .routes(routes!(control::pause))
+        .routes(routes!(control::resume))
+        .routes(routes!(control::skip_step))
+        .routes(routes!(control::force_fail))
+        .routes(routes!(control::audit_log))
+        .routes(routes!(fork::fork))
+        .routes(routes!(start::signal))
+        .routes(routes!(start::signal_run))
+        .routes(routes!(events::publish))
+        .routes(routes!(tasks::complete))
+        .routes(routes!(tasks::fail))
+        .routes(routes!(updates::update))
+        .routes(routes!(batches::list, batches::create))
+        .routes(routes!(batches::show, batches::abort))
         .routes(routes!(workflows::list))
+        .routes(routes!(workers::list))
+        .routes(routes!(workers::metrics))
         .routes(routes!(openapi))
         .split_for_parts();
+    let document = with_refusals(document);
     router
         .route("/", any(no_such_route))
         .route("/{*rest}", any(no_such_route))
         .method_not_allowed_fallback(wrong_method)
+        .layer(Extension(offers))
+        .layer(Extension(Hub::default()))
+        .layer(Extension(batches::Batches::default()))
+        .layer(Extension(surveys::Surveys::default()))
         .layer(Extension(Arc::new(document)))
 }
 
@@ -53,6 +86,7 @@ pub(in crate::http) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 #[utoipa::path(
     get,
     path = "/openapi.json",
+    operation_id = "get_openapi",
     tag = "meta",
     responses((status = 200, description = "The OpenAPI document.", body = Object))
 )]

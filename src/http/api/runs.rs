@@ -1,19 +1,22 @@
 //! Reading runs.
 
-use axum::Json;
+use axum::{Extension, Json};
 
 use super::{
-    dto::{CheckpointView, ExplanationView, PublishedValue, RunDetail, RunList, RunView},
-    params::{ApiPath, ApiQuery, ListParams, TimelineParams},
+    dto::{
+        CheckpointView, ExplanationView, FailureView, PublishedValue, RunDetail, RunList,
+        RunPayloads, RunView,
+    },
+    hub::Hub,
+    params::{ApiPath, ApiQuery, ListParams, TimelineParams, View},
     value::Allowance,
 };
-use crate::control::Waiting;
-use crate::durable::Durable;
+use crate::control::{Row, Waiting};
+use crate::http::access::Access;
 use crate::http::failure::unknown_run;
 use crate::http::problem::Problem;
 use crate::id::RunId;
 use crate::model::RunQuery;
-use crate::payload::Payload;
 
 /// Operations in one answer: some hundred milliseconds of a browser's drawing.
 const TIMELINE_PAGE: usize = 500;
@@ -22,59 +25,136 @@ const TIMELINE_PAGE: usize = 500;
 #[utoipa::path(
     get,
     path = "/runs",
+    operation_id = "list_runs",
     tag = "runs",
     params(ListParams),
     responses(
         (status = 200, description = "A page of runs.", body = RunList),
         (status = 400, description = "A filter is wrong.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn list(
-    durable: Durable,
+    View(control): View,
+    access: Access,
+    Extension(hub): Extension<Hub>,
     ApiQuery(params): ApiQuery<ListParams>,
 ) -> Result<Json<RunList>, Problem> {
     let query = RunQuery::try_from(params)?;
-    let page = durable.list_runs(&query).await?;
-    Ok(Json(page.into()))
+    // Before the read: what changes while it is under way comes after this position.
+    let event_id = hub.position(&control);
+    let page = control.rows(&query).await?;
+    Ok(Json(RunList::new(&page, Allowance::of(&access), event_id)))
 }
 
 /// Shows one run with its timeline.
 #[utoipa::path(
     get,
     path = "/runs/{id}",
+    operation_id = "get_run",
     tag = "runs",
     params(("id" = String, Path, description = "The run's id."), TimelineParams),
     responses(
         (status = 200, description = "The run.", body = RunDetail),
-        (status = 404, description = "There is no such run.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "This cannot be a run's id.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn detail(
-    durable: Durable,
+    View(control): View,
+    access: Access,
     ApiPath(id): ApiPath<String>,
     ApiQuery(params): ApiQuery<TimelineParams>,
 ) -> Result<Json<RunDetail>, Problem> {
     let id = RunId::parse(id)?;
-    let record = durable.control().load(&id).await?;
+    let record = control.load(&id).await?;
     let record = record.ok_or_else(|| unknown_run(id.as_str()))?;
-    let mut allowance = Allowance::default();
-    let run = RunView::new(&record.run, &mut allowance);
+    let mut allowance = if params.payloads {
+        Allowance::of(&access)
+    } else {
+        Allowance::none()
+    };
+    let waiting = record.history.iter().filter(|it| it.status.is_open());
+    let waiting: Vec<_> = waiting
+        .filter(|_| !record.run.status.is_terminal())
+        .cloned()
+        .collect();
+    let display = control.display(&record.run, &waiting);
+    let run = Row::new(record.run, display);
+    let run = RunView::new(&run, &mut allowance);
+    let operations = record.history.len();
     let shown = record.history.iter();
     let mut shown = shown.skip_while(|checkpoint| checkpoint.seq.0 < params.from_seq);
     let page = shown.by_ref().take(TIMELINE_PAGE);
     let timeline = page.map(|checkpoint| CheckpointView::new(checkpoint, &mut allowance));
     let timeline = timeline.collect();
     let timeline_next = shown.next().map(|checkpoint| checkpoint.seq.0);
-    let waiting = record.history.iter().filter_map(Waiting::of);
-    let waiting = waiting.filter(|_| !record.run.status.is_terminal());
+    let waiting = waiting.iter().filter_map(Waiting::of);
     Ok(Json(RunDetail {
         run,
         timeline,
         timeline_next,
         waiting_for: waiting.map(Into::into).take(TIMELINE_PAGE).collect(),
+        operations,
+    }))
+}
+
+/// Shows one operation of a run, with payloads of up to 4 MiB.
+#[utoipa::path(
+    get,
+    path = "/runs/{id}/steps/{seq}",
+    operation_id = "get_step",
+    tag = "runs",
+    params(
+        ("id" = String, Path, description = "The run's id."),
+        ("seq" = u32, Path, description = "The operation's position."),
+    ),
+    responses(
+        (status = 200, description = "The operation.", body = CheckpointView),
+        (status = 400, description = "The position is no number.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such run, or it has not come that far.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn step(
+    View(control): View,
+    access: Access,
+    ApiPath((id, seq)): ApiPath<(String, u32)>,
+) -> Result<Json<CheckpointView>, Problem> {
+    let id = RunId::parse(id)?;
+    let record = control.load(&id).await?;
+    let record = record.ok_or_else(|| unknown_run(id.as_str()))?;
+    let step = record.history.iter().find(|it| it.seq.0 == seq);
+    let step = step.ok_or_else(|| {
+        Problem::not_found(format!("run `{id}` has no operation at position {seq}"))
+    })?;
+    let mut allowance = Allowance::of(&access).for_one();
+    Ok(Json(CheckpointView::new(step, &mut allowance)))
+}
+
+/// Shows what went into a run and what came out, each up to 4 MiB.
+#[utoipa::path(
+    get,
+    path = "/runs/{id}/payloads",
+    operation_id = "get_run_payloads",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run's id.")),
+    responses(
+        (status = 200, description = "The payloads.", body = RunPayloads),
+    )
+)]
+pub(super) async fn payloads(
+    View(control): View,
+    access: Access,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<RunPayloads>, Problem> {
+    let id = RunId::parse(id)?;
+    let run = control.run(&id).await?;
+    let run = run.ok_or_else(|| unknown_run(id.as_str()))?;
+    let allowance = Allowance::of(&access).for_one();
+    Ok(Json(RunPayloads {
+        run_id: id.to_string(),
+        input: { allowance }.show(&run.input),
+        output: run.output.map(|it| { allowance }.show(&it)),
+        error: run
+            .failure
+            .map(|it| FailureView::new(&it, &mut { allowance })),
     }))
 }
 
@@ -82,20 +162,20 @@ pub(super) async fn detail(
 #[utoipa::path(
     get,
     path = "/runs/{id}/explain",
+    operation_id = "explain_run",
     tag = "runs",
     params(("id" = String, Path, description = "The run's id.")),
     responses(
         (status = 200, description = "The explanation.", body = ExplanationView),
-        (status = 404, description = "There is no such run.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "This cannot be a run's id.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn explain(
-    durable: Durable,
+    View(control): View,
     ApiPath(id): ApiPath<String>,
 ) -> Result<Json<ExplanationView>, Problem> {
-    let explanation = durable.explain(id).await?;
+    let id = RunId::parse(id)?;
+    let explanation = control.explain(&id).await?;
+    let explanation = explanation.ok_or_else(|| unknown_run(id.as_str()))?;
     Ok(Json(explanation.into()))
 }
 
@@ -103,6 +183,7 @@ pub(super) async fn explain(
 #[utoipa::path(
     get,
     path = "/runs/{id}/events/{key}",
+    operation_id = "get_published_value",
     tag = "runs",
     params(
         ("id" = String, Path, description = "The run's id."),
@@ -111,17 +192,16 @@ pub(super) async fn explain(
     responses(
         (status = 200, description = "The value.", body = PublishedValue),
         (status = 404, description = "There is no such run, or it has not published the key.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "This cannot be a run's id.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn published(
-    durable: Durable,
+    View(control): View,
+    access: Access,
     ApiPath((id, key)): ApiPath<(String, String)>,
 ) -> Result<Json<PublishedValue>, Problem> {
     let id = RunId::parse(id)?;
-    let Some(value) = durable.get_event::<Payload>(id.as_str(), &key).await? else {
-        return Err(match durable.get_run(id.as_str()).await? {
+    let Some(value) = control.published(&id, &key).await? else {
+        return Err(match control.run(&id).await? {
             Some(_) => Problem::not_found(format!("run `{id}` has not published `{key}`")),
             None => unknown_run(id.as_str()),
         });
@@ -129,6 +209,6 @@ pub(super) async fn published(
     Ok(Json(PublishedValue {
         run_id: id.to_string(),
         key,
-        value: Allowance::default().show(&value),
+        value: Allowance::of(&access).show(&value),
     }))
 }

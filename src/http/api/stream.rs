@@ -21,24 +21,24 @@ use tokio::{
 
 use super::{
     dto::{CheckpointView, RunView},
-    params::{ApiPath, ApiQuery, StreamParams},
+    params::{ApiPath, ApiQuery, StreamParams, View},
     value::Allowance,
+    watch::{Look, RunWatch},
 };
-use crate::control::Progress;
-use crate::durable::Durable;
+use crate::control::{Control, Row};
 use crate::event::EngineEvent;
+use crate::http::access::Access;
 use crate::http::failure::unknown_run;
 use crate::http::problem::Problem;
 use crate::id::RunId;
-use crate::model::{Checkpoint, Run, RunStatus};
+use crate::model::{Checkpoint, RunStatus};
 use crate::store::StoreError;
-use crate::time::Timestamp;
 
 /// How long nothing may be sent: shorter than the idle timeouts of proxies, commonly 30 s or 60 s.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The longest wait between two looks at the store: runs that execute elsewhere are seen after
-/// this.
+/// this at the latest, and sooner with a control plane. Each look renews the interest in them.
 const POLL: Duration = Duration::from_secs(1);
 
 /// The shortest: a run that commits thousands of times a second is not read as often.
@@ -56,6 +56,7 @@ const COME_BACK: Duration = Duration::from_millis(500);
 #[utoipa::path(
     get,
     path = "/runs/{id}/stream",
+    operation_id = "follow_run",
     tag = "runs",
     params(
         ("id" = String, Path, description = "The run's id."),
@@ -65,20 +66,19 @@ const COME_BACK: Duration = Duration::from_millis(500);
     responses(
         (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
         (status = 400, description = "The position is no id of this stream.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such run.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "This cannot be a run's id.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store does not answer.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn stream(
-    durable: Durable,
+    View(control): View,
+    access: Access,
     ApiPath(id): ApiPath<String>,
     ApiQuery(params): ApiQuery<StreamParams>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
     let id = RunId::parse(id)?;
     let after = params.position(&headers)?;
-    let feed = Feed::open(durable, id, after).await?;
+    let watch = RunWatch::new(id, after);
+    let feed = Feed::open(control, watch, Allowance::of(&access)).await?;
     let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     let events = Sse::new(feed.into_events()).keep_alive(heartbeat);
     // nginx would collect events before it passes them on.
@@ -88,17 +88,15 @@ pub(super) async fn stream(
 
 /// A client's place in a run.
 struct Feed {
-    durable: Durable,
-    id: RunId,
+    control: Control,
     news: Receiver<EngineEvent>,
-    /// The revision up to which everything was taken from the store.
-    after: u64,
-    /// How the run stood when it was last told.
-    told: Option<Stand>,
-    /// Read and not sent yet. Invariant: none is beyond revision `after`.
+    watch: RunWatch,
+    /// What a client may see in one event.
+    allowance: Allowance,
+    /// Read and not sent yet.
     changed: VecDeque<Checkpoint>,
     /// To be sent after `changed`.
-    run: Option<Run>,
+    run: Option<Row>,
     looked_at: Instant,
     state: FeedState,
 }
@@ -113,23 +111,19 @@ enum FeedState {
     Closed,
 }
 
-/// What tells two states of a run apart. Requests from outside change it without a new revision.
-type Stand = (u64, RunStatus, Timestamp);
-
-const fn stand(run: &Run) -> Stand {
-    (run.rev, run.status, run.updated_at)
-}
-
 impl Feed {
-    async fn open(durable: Durable, id: RunId, after: u64) -> Result<Self, Problem> {
+    async fn open(
+        control: Control,
+        watch: RunWatch,
+        allowance: Allowance,
+    ) -> Result<Self, Problem> {
         // Listening begins before the first look, so that a change after it is noticed.
-        let news = durable.subscribe();
+        let news = control.engine().subscribe();
         let mut feed = Self {
-            durable,
-            id,
+            control,
             news,
-            after,
-            told: None,
+            watch,
+            allowance,
             changed: VecDeque::new(),
             run: None,
             looked_at: Instant::now(),
@@ -137,7 +131,7 @@ impl Feed {
         };
         feed.look().await?;
         if feed.state == FeedState::Gone {
-            return Err(unknown_run(feed.id.as_str()));
+            return Err(unknown_run(feed.watch.id().as_str()));
         }
         Ok(feed)
     }
@@ -160,7 +154,7 @@ impl Feed {
                 FeedState::Gone => return Some(self.close(None)),
                 FeedState::Closed => return None,
             }
-            let stopping = self.durable.engine().stopping().clone();
+            let stopping = self.control.engine().stopping().clone();
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => {
@@ -173,14 +167,14 @@ impl Feed {
             if let Err(error) = self.look().await {
                 // The next look comes soon; meanwhile heartbeats keep the client.
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(run_id = %self.id, error, "run could not be read for a stream");
+                tracing::warn!(run_id = %self.watch.id(), error, "run could not be read for a stream");
             }
         }
     }
 
     /// The next event of what was read.
     fn take(&mut self) -> Option<Event> {
-        let mut allowance = Allowance::default();
+        let mut allowance = self.allowance;
         if let Some(checkpoint) = self.changed.pop_front() {
             let view = CheckpointView::new(&checkpoint, &mut allowance);
             let event = event("checkpoint", &view);
@@ -195,9 +189,9 @@ impl Feed {
                 event
             });
         }
-        let run = self.run.take()?;
-        let view = RunView::new(&run, &mut allowance);
-        Some(event("run", &view).id(run.rev.to_string()))
+        let row = self.run.take()?;
+        let view = RunView::new(&row, &mut allowance);
+        Some(event("run", &view).id(row.run.rev.to_string()))
     }
 
     /// Says that nothing more comes.
@@ -212,7 +206,7 @@ impl Feed {
         let rest_until = self.looked_at + REST;
         let poll_at = self.looked_at + POLL;
         tokio::select! {
-            () = told_of(&mut self.news, &self.id) => tokio::time::sleep_until(rest_until).await,
+            () = told_of(&mut self.news, self.watch.id()) => tokio::time::sleep_until(rest_until).await,
             () = tokio::time::sleep_until(poll_at) => {}
         }
     }
@@ -220,24 +214,24 @@ impl Feed {
     /// Reads what changed since the last look.
     async fn look(&mut self) -> Result<(), StoreError> {
         self.looked_at = Instant::now();
-        let control = self.durable.control();
-        let mut progress = control.progress(&self.id, self.after).await?;
-        // A position beyond the run's is one of a run that had this id before.
-        if progress.as_ref().is_some_and(|it| it.run.rev < self.after) {
-            progress = control.progress(&self.id, 0).await?;
-        }
-        let Some(Progress { run, changed }) = progress else {
+        let Some(look) = self.watch.look(&self.control).await? else {
             self.state = FeedState::Gone;
             return Ok(());
         };
-        self.after = run.rev;
+        let Look {
+            changed,
+            row,
+            status,
+        } = look;
         self.changed.extend(changed);
-        if run.status.is_terminal() {
-            self.state = FeedState::Ended(run.status);
+        if status.is_terminal() {
+            self.state = FeedState::Ended(status);
         }
-        if self.told != Some(stand(&run)) {
-            self.told = Some(stand(&run));
-            self.run = Some(run);
+        if row.is_some() {
+            self.run = row;
+        }
+        if self.state == FeedState::Open {
+            self.control.engine().follow(self.watch.id());
         }
         Ok(())
     }
@@ -257,7 +251,7 @@ async fn told_of(news: &mut Receiver<EngineEvent>, run: &RunId) {
 }
 
 /// An event with data.
-fn event<T: serde::Serialize>(name: &str, data: &T) -> Event {
+pub(super) fn event<T: serde::Serialize>(name: &str, data: &T) -> Event {
     // The shapes of answers always have a JSON form.
     let data = serde_json::to_string(data).unwrap_or_default();
     Event::default().event(name).data(data)

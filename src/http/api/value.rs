@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{json, value::RawValue};
 use utoipa::{PartialSchema, ToSchema, openapi};
 
+use crate::http::access::Access;
 use crate::payload::Payload;
 
 /// The largest payload that is shown. A screen shows less, and a page of history stays an answer
@@ -17,21 +18,50 @@ const MAX_BYTES_IN_ALL: usize = 4 * 1024 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     left: usize,
+    each: usize,
+    is_hidden: bool,
 }
 
 impl Default for Allowance {
     fn default() -> Self {
         Self {
             left: MAX_BYTES_IN_ALL,
+            each: MAX_BYTES,
+            is_hidden: false,
         }
     }
 }
 
 impl Allowance {
+    /// What `access` may see in an answer.
+    pub(super) fn of(access: &Access) -> Self {
+        Self {
+            is_hidden: !access.may_see_payloads(),
+            ..Self::default()
+        }
+    }
+
+    /// No payload at all.
+    pub(super) fn none() -> Self {
+        Self {
+            is_hidden: true,
+            ..Self::default()
+        }
+    }
+
+    /// The same for an answer that is about one payload: it may be as large as the answer.
+    pub(super) const fn for_one(mut self) -> Self {
+        self.each = MAX_BYTES_IN_ALL;
+        self
+    }
+
     /// The payload as it is shown.
     pub(super) fn show(&mut self, payload: &Payload) -> JsonValue {
         let bytes = payload.as_bytes().len();
-        if bytes > MAX_BYTES.min(self.left) {
+        if self.is_hidden {
+            return JsonValue::Hidden { bytes };
+        }
+        if bytes > self.each.min(self.left) {
             return JsonValue::Truncated { bytes };
         }
         let text = payload.as_text().map(str::to_owned);
@@ -57,6 +87,11 @@ pub(super) enum JsonValue {
         /// Its size.
         bytes: usize,
     },
+    /// Whoever asks may not see it, or did not want to: `{"hidden": true, "bytes": 120}`.
+    Hidden {
+        /// Its size.
+        bytes: usize,
+    },
     /// It is no JSON, because a codec that is not configured here has written it:
     /// `{"opaque": true, "bytes": 120}`.
     Opaque {
@@ -72,6 +107,7 @@ impl Serialize for JsonValue {
             Self::Truncated { bytes } => {
                 json!({"truncated": true, "bytes": bytes}).serialize(serializer)
             }
+            Self::Hidden { bytes } => json!({"hidden": true, "bytes": bytes}).serialize(serializer),
             Self::Opaque { bytes } => json!({"opaque": true, "bytes": bytes}).serialize(serializer),
         }
     }
@@ -83,7 +119,8 @@ impl PartialSchema for JsonValue {
             .schema_type(openapi::schema::SchemaType::AnyValue)
             .description(Some(
                 "Any JSON value; `{\"truncated\": true, \"bytes\": n}` stands for one of more than \
-                 64 KiB, `{\"opaque\": true, \"bytes\": n}` for one that is no JSON.",
+                 64 KiB, `{\"hidden\": true, \"bytes\": n}` for one that is not shown to whoever \
+                 asks, `{\"opaque\": true, \"bytes\": n}` for one that is no JSON.",
             ));
         openapi::RefOr::T(any.into())
     }

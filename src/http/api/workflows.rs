@@ -57,6 +57,7 @@ impl VersionView {
 #[utoipa::path(
     get,
     path = "/workflows",
+    operation_id = "list_workflows",
     tag = "workflows",
     responses((status = 200, description = "The workflows.", body = WorkflowList))
 )]
