@@ -1,0 +1,188 @@
+/** The real example, and a browser to look at it. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** The built example; `CHECKOUT_BIN` names another one. */
+const BINARY =
+  process.env.CHECKOUT_BIN ??
+  join(process.env.CARGO_TARGET_DIR ?? join(repository, "target"), "debug/axum-checkout");
+
+/** Asks until the answer is as wished; fails after a while. */
+export async function until(what, ask, { forMs = 15_000 } = {}) {
+  const end = Date.now() + forMs;
+  let last;
+  while (Date.now() < end) {
+    try {
+      last = await ask();
+      if (last) return last;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(
+    `not in time: ${what} (last: ${last instanceof Error ? last.message : JSON.stringify(last)})`,
+  );
+}
+
+/** A shop with a database of its own, which can be killed and started again. */
+export class Shop {
+  #folder = mkdtempSync(join(tmpdir(), "durable-e2e-"));
+  #process;
+  #env;
+  log = "";
+
+  constructor(env = {}) {
+    this.#env = env;
+  }
+
+  static async open(env) {
+    const shop = new Shop(env);
+    await shop.start();
+    return shop;
+  }
+
+  get origin() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get api() {
+    return `${this.origin}/durable/api`;
+  }
+
+  /** Starts it: at first on a port that it finds, later on the same one. */
+  async start() {
+    const before = this.log.length;
+    const process_ = spawn(BINARY, [], {
+      cwd: this.#folder,
+      env: { ...process.env, RUST_LOG: "info", ...this.#env, PORT: String(this.port ?? 0) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    process_.stdout.on("data", (text) => {
+      this.log += text;
+    });
+    process_.stderr.on("data", (text) => {
+      this.log += text;
+    });
+    this.#process = process_;
+    this.port = await until("the shop opens", () => {
+      const [, port] = this.log.slice(before).match(/open at http:\/\/[^ \n]*:(\d+)/) ?? [];
+      return port === undefined ? undefined : Number(port);
+    });
+    await until("the shop answers", async () => (await fetch(`${this.origin}/healthz`)).ok);
+  }
+
+  /** Ends it the hard way, like a power cut. */
+  async kill() {
+    const process_ = this.#process;
+    const gone = new Promise((resolve) => process_.once("exit", resolve));
+    process_.kill("SIGKILL");
+    await gone;
+  }
+
+  async close() {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async get(path) {
+    return (await fetch(`${this.api}${path}`)).json();
+  }
+
+  async post(path, body = {}) {
+    const answer = await fetch(`${this.api}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, body: await answer.json() };
+  }
+
+  /** Places an order and returns the run's id. */
+  async order(id, more = {}) {
+    const input = {
+      id: String(id),
+      sku: "mug",
+      quantity: 1,
+      total_cents: 1_999,
+      email: "ada@example.com",
+      ...more,
+    };
+    const { body } = await this.post("/runs", { workflow: "checkout", id: `order-${id}`, input });
+    return body.run_id;
+  }
+
+  /** Places an order as its customers do, and gives the status of the answer. */
+  async place(id) {
+    const order = { id, sku: "mug", quantity: 1, total_cents: 1_999, email: "ada@example.com" };
+    const answer = await fetch(`${this.origin}/orders`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(order),
+    });
+    return answer.status;
+  }
+
+  approve(id, approved = true) {
+    return this.post(`/signals/approve:${id}`, { value: { approved, by: "Ada" } });
+  }
+
+  /** What was done for an order in the outside world, in order. */
+  async effects(id) {
+    const effects = await (await fetch(`${this.origin}/orders/${id}/effects`)).json();
+    return effects.map((it) => it.effect);
+  }
+
+  /** Waits until a run is as wished. */
+  run(id, test) {
+    return until(`run ${id}`, async () => {
+      const { run } = await this.get(`/runs/${id}?payloads=false`);
+      return run !== undefined && test(run) ? run : undefined;
+    });
+  }
+}
+
+/** A browser with an empty profile. */
+export function openBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** A page that remembers what went wrong on it. */
+export async function openPage(browser, { theme = "light", width = 1360, height = 820 } = {}) {
+  const context = await browser.newContext({
+    colorScheme: theme,
+    viewport: { width, height },
+    reducedMotion: "reduce",
+    locale: "en-GB",
+    timezoneId: "Europe/Berlin",
+  });
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  page.problems = [];
+  page.on("pageerror", (error) => page.problems.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    const text = message.text();
+    // A connection that is cut off on purpose is reported here too.
+    if (message.type() === "error" && !/Failed to load resource|ERR_/.test(text)) {
+      page.problems.push(text);
+    }
+  });
+  return page;
+}

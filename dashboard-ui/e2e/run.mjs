@@ -1,0 +1,867 @@
+/**
+ * The dashboard in a real browser, against the real example on SQLite.
+ *
+ * `node e2e/run.mjs [words]` runs the tests whose names contain the words.
+ */
+import { mkdirSync } from "node:fs";
+import { createServer, request as httpRequest } from "node:http";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openBrowser, openPage, Shop, until } from "./lib.mjs";
+
+const output = join(dirname(fileURLToPath(import.meta.url)), "output");
+const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+const tests = [];
+const test = (name, run, env = {}) => tests.push({ name, run, env });
+
+function equal(actual, expected, what = "value") {
+  const [is, should] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (is !== should) throw new Error(`${what} is ${is}, not ${should}`);
+}
+
+function ok(value, what) {
+  if (!value) throw new Error(what);
+}
+
+const state = (page) => page.locator("header h1 + span").first();
+
+/** Waits until the page's heading says that the run stands so. */
+const stands = (page, word) => state(page).getByText(word, { exact: true }).waitFor();
+
+const row = (page, id) => page.locator(`[data-run="${id}"]`);
+
+const isLive = (page) => page.locator('[data-badge="live"]').waitFor();
+
+// --------------------------------------------------------------------------------------------
+
+test("an order is placed, watched and approved", async ({ shop, page }) => {
+  await page.goto(`${shop.origin}/durable/runs`);
+  await page.getByText("No run was ever started here").waitFor();
+  await page.getByRole("link", { name: "Start checkout" }).click();
+  await page.getByLabel("id", { exact: true }).fill("ui-1");
+  await page.getByLabel("sku").fill("mug");
+  await page.getByLabel("quantity").fill("2");
+  await page.getByLabel("total_cents").fill("1999");
+  await page.getByLabel("email").fill("ada@example.com");
+  await page.getByLabel("Run id").fill("order-ui-1");
+  await page.getByLabel("Tags").fill("from-ui");
+  await page.getByRole("button", { name: "Start checkout" }).click();
+
+  // Nothing is loaded again: what follows arrives over the stream.
+  await page.evaluate(() => {
+    window.stillHere = true;
+  });
+  await stands(page, "Waiting for signal");
+  await page.getByRole("option", { name: /reserve-stock/ }).waitFor();
+  await page.getByRole("button", { name: "Send signal" }).click();
+  equal(await page.getByLabel("Token").inputValue(), "approve:ui-1", "the token");
+  await page.getByLabel("Value", { exact: true }).fill('{"approved": tru');
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await page.getByText("This is no JSON").waitFor();
+  await page.getByLabel("Value", { exact: true }).fill('{"approved": true, "by": "Ada"}');
+  await page.getByLabel("Reason").fill("looks fine");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  for (const name of ["payments.charge-card", "ship", "send-receipt", "finish-order"]) {
+    await page.getByRole("option", { name: new RegExp(name) }).waitFor();
+  }
+  await stands(page, "Completed");
+  ok(await page.evaluate(() => window.stillHere), "the page was loaded again");
+
+  await page.getByRole("option", { name: /charge-card/ }).click();
+  await page.getByRole("heading", { name: "payments.charge-card" }).waitFor();
+  await page.getByText("charged 1999 cents").waitFor();
+  ok(page.url().includes("step=5"), "the operation is not in the address");
+  await page.getByRole("tab", { name: "Input/Output" }).click();
+  await page.getByText("ada@example.com").waitFor();
+  ok(/action="signal" on="approve:ui-1" reason="looks fine"/.test(shop.log), "no audit");
+  ok(/action="start" on="order-ui-1"/.test(shop.log), "no audit of the start");
+  ok(!shop.log.includes("ada@example.com"), "a payload is in the log");
+});
+
+test("a run is cancelled, and the list shows it", async ({ shop, page }) => {
+  await shop.order("c-1");
+  await shop.run("order-c-1", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs/order-c-1`);
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByText("What was done is not undone").waitFor();
+  await page.getByRole("button", { name: "Cancel the run" }).click();
+  await stands(page, "Cancelled");
+  equal(await shop.effects("c-1"), ["reserve"], "what was done");
+  await page.getByRole("link", { name: "Runs", exact: true }).first().click();
+  await row(page, "order-c-1").getByText("Cancelled").waitFor();
+});
+
+test("a run is cancelled and what it did is undone", async ({ shop, page }) => {
+  await shop.order("c-2");
+  await shop.run("order-c-2", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs/order-c-2`);
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByLabel("Undo what was done first").check();
+  equal(await axe(page), [], "what breaks rules");
+  await page.getByLabel("Reason").fill("the customer called");
+  await page.getByRole("button", { name: "Undo and cancel" }).click();
+  await stands(page, "Cancelled");
+  await page.getByRole("option", { name: /release-stock.*Undone/ }).waitFor();
+  equal(await shop.effects("c-2"), ["reserve", "release"], "what was done");
+  await page.getByRole("tab", { name: "Audit" }).click();
+  await page.getByRole("table", { name: "Audit" }).getByText("the customer called").waitFor();
+});
+
+test("a failed run is retried once its cause is mended", async ({ shop, page }) => {
+  // The first order takes the whole stock.
+  await shop.order("big", { quantity: 1_000_000 });
+  await shop.run("order-big", (run) => run.status === "suspended");
+  await shop.order("small");
+  await shop.run("order-small", (run) => run.status === "failed");
+  await page.goto(`${shop.origin}/durable/`);
+  await page.getByText("`mug` is out of stock").first().waitFor();
+  await page.goto(`${shop.origin}/durable/errors`);
+  await page.getByText("out_of_stock").waitFor();
+  await page.getByRole("link", { name: "Newest run" }).click();
+  await stands(page, "Failed");
+  await shop.approve("big", false);
+  await shop.run("order-big", (run) => run.status === "completed");
+  await page.getByRole("button", { name: "Retry", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Retry", exact: true }).click();
+  await stands(page, "Waiting for signal");
+  await page.getByRole("button", { name: "Send signal" }).waitFor();
+});
+
+test("a run is paused and resumed, and its log says by whom and why", async ({ shop, page }) => {
+  await shop.order("h-1");
+  await shop.run("order-h-1", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs/order-h-1`);
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await page.getByText("signals and results are still taken").waitFor();
+  await page.getByLabel("Reason").fill("stocktaking");
+  await page.getByRole("button", { name: "Pause the run" }).click();
+  await stands(page, "Paused");
+  // What arrives meanwhile is kept, and moves nothing.
+  await shop.approve("h-1");
+  equal((await shop.get("/runs/order-h-1")).run.status, "paused", "the status");
+  await page.keyboard.press("p");
+  await page.getByRole("button", { name: "Resume the run" }).click();
+  await stands(page, "Completed");
+  await page.getByRole("tab", { name: "Audit" }).click();
+  const log = page.getByRole("table", { name: "Audit" });
+  await log.getByText("stocktaking").waitFor();
+  await log.getByText("resume", { exact: true }).waitFor();
+});
+
+test("a run is forked from a step, and what that does is shown first", async ({ shop, page }) => {
+  await shop.order("f-1");
+  await shop.approve("f-1");
+  await shop.run("order-f-1", (run) => run.status === "completed");
+  await page.goto(`${shop.origin}/durable/runs/order-f-1?step=5`);
+  await page.getByRole("button", { name: "Fork from here" }).click();
+  const dialog = page.getByRole("dialog", { name: "Fork this run" });
+  await dialog.getByText("2 outcomes are kept").waitFor();
+  await dialog.getByLabel("First operation that runs again").fill("1");
+  await dialog.getByText("1 outcome is kept").waitFor();
+  await dialog.getByLabel("Id of the new run").fill("order-f-2");
+  await dialog.getByRole("button", { name: "Begin the new run" }).click();
+  await page.waitForURL(/order-f-2/);
+  await stands(page, "Waiting for signal");
+  equal(await page.getByRole("option", { name: /reserve-stock/ }).count(), 1, "what was kept");
+});
+
+test("a step is skipped, another input is tried, and a run is deleted", async ({ shop, page }) => {
+  await shop.order("a-1", { quantity: 2_000_000 });
+  await shop.run("order-a-1", (run) => run.status === "failed");
+  await page.goto(`${shop.origin}/durable/runs/order-a-1`);
+  await stands(page, "Failed");
+  await page.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("button", { name: "Retry with another input" }).click();
+  const input = page.getByLabel("Input", { exact: true });
+  await input.fill((await input.inputValue()).replace("2000000", "2"));
+  await page.getByRole("button", { name: "Begin again" }).click();
+  await stands(page, "Waiting for signal");
+  await page.getByRole("option", { name: /approve:a-1/ }).click();
+  await page.getByRole("button", { name: "Skip…" }).click();
+  await page.getByLabel("Result").fill('{"approved": fals');
+  await page.getByRole("button", { name: "Skip it" }).click();
+  await page.getByText("This is no JSON").waitFor();
+  await page.getByLabel("Result").fill('{"approved": false, "by": "Ada"}');
+  await page.getByRole("button", { name: "Skip it" }).click();
+  await stands(page, "Completed");
+  await page.getByRole("option", { name: /release-stock/ }).waitFor();
+  await page.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await page.getByText("This cannot be undone").waitFor();
+  await page.getByRole("button", { name: "Delete the run" }).click();
+  await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+  await until("the row is gone", async () => (await row(page, "order-a-1").count()) === 0);
+  equal((await fetch(`${shop.api}/runs/order-a-1`)).status, 404, "the run");
+});
+
+test("a waiting run is made to fail, which takes a reason", async ({ shop, page }) => {
+  await shop.order("z-1");
+  await shop.run("order-z-1", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs/order-z-1`);
+  await page.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("button", { name: "Make it fail…" }).click();
+  await page.getByRole("button", { name: "Make it fail", exact: true }).click();
+  equal((await shop.get("/runs/order-z-1")).run.status, "suspended", "without a reason");
+  await page.getByLabel("Reason").fill("the shop has closed");
+  await page.getByRole("button", { name: "Make it fail", exact: true }).click();
+  await stands(page, "Failed");
+  await page.getByRole("tab", { name: "Input/Output" }).click();
+  await page.getByRole("tabpanel").getByText("the shop has closed").waitFor();
+  await page.getByRole("tab", { name: "Children" }).click();
+  await page.getByText("started no other runs").waitFor();
+});
+
+test("a parent and its child lead to each other", async ({ shop, page }) => {
+  // Freight: somebody looks at the parcel before it goes.
+  await shop.order("p", { quantity: 2_000 });
+  await shop.approve("p");
+  await shop.run("parcel-p", (run) => run.display === "breakpoint");
+  await page.goto(`${shop.origin}/durable/runs/order-p`);
+  await page.getByRole("option", { name: /ship.*Waiting for child/ }).waitFor();
+  equal(await axe(page), [], "what breaks rules");
+  await page.getByRole("link", { name: "Open parcel-p" }).click();
+  await page.waitForURL(/parcel-p/);
+  await stands(page, "At a breakpoint");
+  await page.getByText("It goes on once somebody continues it").waitFor();
+  equal(await axe(page), [], "what breaks rules");
+  await page.getByRole("link", { name: "order-p" }).click();
+  await page.waitForURL(/order-p/);
+  await page.getByRole("tab", { name: "Children" }).click();
+  await row(page, "parcel-p").getByText("At a breakpoint").waitFor();
+  await isLive(page);
+  const { status } = await shop.post("/runs/parcel-p/continue", {});
+  equal(status, 202, "the answer");
+  await row(page, "parcel-p").getByText("Completed").waitFor();
+  await stands(page, "Completed");
+});
+
+test("a run that stands at a breakpoint is continued", async ({ shop, page }) => {
+  await shop.order("c", { quantity: 2_000 });
+  await shop.approve("c");
+  await shop.run("parcel-c", (run) => run.display === "breakpoint");
+  await page.goto(`${shop.origin}/durable/runs/parcel-c`);
+  await page.getByRole("option", { name: /look at the freight/ }).click();
+  await page.getByRole("button", { name: "Continue…" }).waitFor();
+  await page.getByRole("button", { name: "Continue", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Continue from the breakpoint" });
+  await dialog.getByLabel("Reason").fill("it is on the pallet");
+  await dialog.getByRole("button", { name: "Continue", exact: true }).click();
+  await page.getByText("parcel-c goes on").waitFor();
+  await stands(page, "Completed");
+  ok(/action="continue" on="parcel-c" reason="it is on the pallet"/.test(shop.log), "no audit");
+});
+
+test("an update is sent to a run, and a refusal says why", async ({ shop, page }) => {
+  await shop.order("u");
+  await shop.run("order-u", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs/order-u`);
+  await page.getByRole("option", { name: /set-address.*Waiting for update/ }).click();
+  await page.getByRole("button", { name: "Send update…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Send an update" });
+  await dialog.getByLabel("Arguments of set-address").fill('" "');
+  await dialog.getByRole("button", { name: "Send", exact: true }).click();
+  await dialog.getByText("the address is empty").waitFor();
+  equal(await axe(page), [], "what breaks rules");
+  await dialog.getByLabel("Arguments of set-address").fill('"Elm Street 1"');
+  await dialog.getByRole("button", { name: "Send", exact: true }).click();
+  await page.getByText('set-address was answered: "Elm Street 1"').waitFor();
+  await until("the next one is waited for", async () => {
+    const updates = page.getByRole("option", { name: /set-address/ });
+    return (await updates.count()) === 2;
+  });
+  await shop.approve("u");
+  await stands(page, "Completed");
+  const { input } = await shop.get("/runs/parcel-u/payloads");
+  equal(input.address, "Elm Street 1", "the address on the parcel");
+});
+
+test("a run goes on when its webhook is called", async ({ shop, page }) => {
+  // Of so much the payment provider asks the bank.
+  await shop.order("w", { total_cents: 250_000 });
+  await shop.approve("w");
+  await page.goto(`${shop.origin}/durable/runs/order-w`);
+  await stands(page, "Waiting for webhook");
+  await page.getByRole("option", { name: /bank.*Waiting for webhook/ }).waitFor();
+  const { timeline } = await shop.get("/runs/order-w");
+  const { url } = timeline.find((it) => it.kind === "token").result;
+  const hook = new URL(url).pathname;
+  const body = JSON.stringify({ confirmed: false });
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(`${shop.origin}${hook}`, { method: "POST", headers, body });
+  equal(answer.status, 202, "the answer");
+  await stands(page, "Completed");
+  await page.getByRole("option", { name: /release-stock.*Undone/ }).waitFor();
+});
+
+test(
+  "who may only look sees no action, and is refused",
+  async ({ shop, page }) => {
+    equal(await shop.place("r"), 202, "the order at the shop itself");
+    await shop.run("order-r", (run) => run.status === "suspended");
+    await page.goto(`${shop.origin}/durable/runs`);
+    await row(page, "order-r").getByText("Waiting for signal").waitFor();
+    await page.getByText("Read only", { exact: true }).waitFor();
+    equal(await page.getByRole("link", { name: "Start run" }).count(), 0, "ways to start");
+    equal(await page.getByRole("checkbox").count(), 0, "rows to select");
+    for (const step of [0, 2, 3]) {
+      await page.goto(`${shop.origin}/durable/runs/order-r?step=${step}`);
+      await stands(page, "Waiting for signal");
+      await page.getByRole("complementary", { name: `Operation ${step}` }).waitFor();
+      for (const name of [
+        /^Send/,
+        /^Cancel/,
+        /^Pause/,
+        /^More actions/,
+        /^Fork/,
+        /^Skip…/,
+        /^Continue/,
+      ]) {
+        equal(await page.getByRole("button", { name }).count(), 0, `buttons ${name}`);
+      }
+      equal(await page.getByRole("link", { name: "Run again…" }).count(), 0, "ways to repeat");
+    }
+    for (const key of ["s", "c", "p", "r"]) await page.keyboard.press(key);
+    equal(await page.locator("dialog[open]").count(), 0, "dialogs");
+    equal(await axe(page), [], "what breaks rules");
+    for (const action of ["cancel", "pause", "retry", "continue"]) {
+      const { status, body } = await shop.post(`/runs/order-r/${action}`, {});
+      equal([status, body.detail], [403, "this router is read-only"], action);
+    }
+    equal((await shop.post("/runs", { workflow: "checkout", input: {} })).status, 403, "a start");
+    equal((await shop.get("/runs/order-r")).run.status, "suspended", "the run");
+  },
+  { DURABLE_READ_ONLY: "true" },
+);
+
+test("the page goes on where it was after the server was killed", async ({ shop, page }) => {
+  await shop.order("k-1");
+  await shop.run("order-k-1", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs/order-k-1`);
+  await stands(page, "Waiting for signal");
+  await isLive(page);
+  await page.evaluate(() => {
+    window.stillHere = true;
+  });
+  await shop.kill();
+  await page.locator('[data-badge="retrying"]').waitFor();
+  await stands(page, "Waiting for signal");
+  await shop.start();
+  await shop.approve("k-1");
+  await stands(page, "Completed");
+  for (const name of ["reserve-stock", "payments.charge-card", "finish-order"]) {
+    equal(await page.getByRole("option", { name: new RegExp(name) }).count(), 1, name);
+  }
+  await isLive(page);
+  ok(await page.evaluate(() => window.stillHere), "the page was loaded again");
+});
+
+test("new runs wait behind a pill, and rows change in place", async ({ shop, page }) => {
+  await shop.order("p-1");
+  await shop.run("order-p-1", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs`);
+  await row(page, "order-p-1").getByText("Waiting for signal").waitFor();
+  await isLive(page);
+  await shop.order("p-2");
+  await shop.order("p-3");
+  await page.getByRole("button", { name: "2 new runs" }).waitFor();
+  equal(await row(page, "order-p-2").count(), 0, "rows that moved in");
+  await shop.approve("p-1");
+  await row(page, "order-p-1").getByText("Completed").waitFor();
+  // The parcel of the order is a run too.
+  await page.getByRole("button", { name: "3 new runs" }).click();
+  await row(page, "order-p-3").waitFor();
+  await row(page, "parcel-p-1").waitFor();
+});
+
+test("nothing is lost or doubled when connections break", async ({ shop, page }) => {
+  const proxy = await openProxy(shop.port, "");
+  try {
+    await shop.order("l-0");
+    await page.goto(`${proxy.origin}/durable/runs`);
+    await row(page, "order-l-0").waitFor();
+    await isLive(page);
+    for (let n = 1; n <= 30; n += 1) {
+      await shop.order(`l-${n}`);
+      if (n % 7 === 0) proxy.cut();
+    }
+    await page.getByRole("button", { name: "30 new runs" }).waitFor();
+    await shop.approve("l-0");
+    await row(page, "order-l-0").getByText("Completed").waitFor();
+  } finally {
+    await proxy.close();
+  }
+});
+
+test("the search box filters, completes and explains", async ({ shop, page }) => {
+  await shop.order("s-1");
+  await shop.run("order-s-1", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs`);
+  const box = page.getByRole("combobox", { name: "Search runs" });
+  await box.fill("stat");
+  await page.getByRole("option", { name: /^status:/ }).click();
+  equal(await box.inputValue(), "status:", "the completed key");
+  await box.pressSequentially("failed");
+  await box.press("Enter");
+  await page.getByText("No run matches").waitFor();
+  ok(page.url().includes("status"), "the search is not in the address");
+  await page.getByRole("button", { name: "Show all runs" }).click();
+  await row(page, "order-s-1").waitFor();
+  await box.fill("order-s");
+  await row(page, "order-s-1").waitFor();
+  await box.fill("newer:1h workflow:checkout status:done");
+  await page.getByText("is no status").waitFor();
+  await box.fill("");
+  await page.getByRole("button", { name: "Waiting", exact: false }).first().click();
+  await page.waitForURL(/suspended/);
+  await row(page, "order-s-1").waitFor();
+});
+
+test("many runs are cancelled at once", async ({ shop, page }) => {
+  for (let n = 1; n <= 5; n += 1) await shop.order(`b-${n}`);
+  await shop.run("order-b-5", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs`);
+  await page.getByLabel("Select order-b-2").check();
+  await page.getByLabel("Select order-b-3").check();
+  await page.getByText("2 selected").waitFor();
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByRole("button", { name: "Cancel 2 runs" }).click();
+  await page.getByText("2 runs cancelled").waitFor();
+  await row(page, "order-b-2").getByText("Cancelled").waitFor();
+  await row(page, "order-b-4").getByText("Waiting for signal").waitFor();
+});
+
+test("many runs are paused and resumed at once", async ({ shop, page }) => {
+  for (let n = 1; n <= 3; n += 1) await shop.order(`q-${n}`);
+  for (let n = 1; n <= 3; n += 1) {
+    await shop.run(`order-q-${n}`, (run) => run.status === "suspended");
+  }
+  await page.goto(`${shop.origin}/durable/runs`);
+  for (const [verb, done, look] of [
+    ["Pause", "paused", "Paused"],
+    ["Resume", "resumed", "Waiting for signal"],
+  ]) {
+    await page.getByLabel("Select order-q-1").check();
+    await page.getByLabel("Select order-q-2").check();
+    await page.getByRole("button", { name: verb, exact: true }).click();
+    equal(await axe(page), [], "what breaks rules");
+    await page.getByRole("button", { name: `${verb} 2 runs` }).click();
+    const tray = page.getByRole("region", { name: "Batch" });
+    await tray.getByText(`2 runs ${done}`).waitFor();
+    await tray.getByRole("button", { name: "Close" }).click();
+    await row(page, "order-q-2").getByText(look, { exact: true }).waitFor();
+    await row(page, "order-q-3").getByText("Waiting for signal").waitFor();
+  }
+});
+
+test("two runs are compared", async ({ shop, page }) => {
+  await shop.order("d-1");
+  await shop.order("d-2", { total_cents: 5 });
+  await shop.approve("d-1");
+  await shop.approve("d-2", false);
+  await shop.run("order-d-1", (run) => run.status === "completed");
+  await shop.run("order-d-2", (run) => run.status === "completed");
+  await page.goto(`${shop.origin}/durable/runs/order-d-1`);
+  await page.getByRole("button", { name: "compare…" }).click();
+  await page
+    .getByRole("dialog")
+    .getByRole("button", { name: /order-d-2/ })
+    .click();
+  await page.getByText('"total_cents": 5').waitFor();
+  await page.getByText("not there").first().waitFor();
+});
+
+test("what a run holds is text, whatever it looks like", async ({ shop, page }) => {
+  const evil = '<img src=x onerror="window.hacked=true"><script>window.hacked=true</script>';
+  await shop.order("x-1", { email: evil, sku: evil, quantity: 2_000_000 });
+  await shop.run("order-x-1", (run) => run.status === "failed");
+  for (const path of ["runs", "runs/order-x-1", "runs/order-x-1?view=io", "errors", ""]) {
+    await page.goto(`${shop.origin}/durable/${path}`);
+    await page.getByText("onerror").first().waitFor();
+  }
+  equal(await page.evaluate(() => window.hacked), undefined, "window.hacked");
+});
+
+test("a large payload is shown without freezing", async ({ shop, page }) => {
+  await shop.order("large", { email: "x".repeat(1_500_000) });
+  await shop.run("order-large", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs/order-large?view=io`);
+  await page.getByText("total_cents").waitFor();
+  await page.getByRole("tab", { name: "Timeline" }).click({ timeout: 5_000 });
+  await page.getByRole("option", { name: /reserve-stock/ }).waitFor();
+});
+
+const OPERATOR = {
+  DURABLE_OPERATOR: "ada:correct-horse",
+  DURABLE_LOGIN_SECRET: "a secret of thirty-two characters",
+};
+
+test(
+  "who is not known signs in and is back where they were",
+  async ({ shop, page }) => {
+    equal(await shop.place("s-1"), 202, "the order at the shop itself");
+    equal((await fetch(`${shop.api}/runs/order-s-1`)).status, 401, "the answer to a stranger");
+    const { status } = await shop.post("/runs/order-s-1/cancel", {});
+    equal(status, 401, "the answer to what a stranger does");
+    await page.goto(`${shop.origin}/durable/runs/order-s-1?view=io`);
+    const form = page.getByRole("dialog", { name: "Sign in" });
+    await form.waitFor();
+    equal(await axe(page), [], "what breaks rules");
+    // By keys alone. The form has the focus, and there is no way around it.
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await form.waitFor();
+    await form.getByLabel("Name").focus();
+    await page.keyboard.type("ada");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("wrong");
+    await page.keyboard.press("Enter");
+    await form.getByText("The name or the password is wrong.").waitFor();
+    equal(await form.getByLabel("Password").inputValue(), "", "the password");
+    equal(await axe(page), [], "what breaks rules");
+    await page.keyboard.type("correct-horse");
+    await page.keyboard.press("Enter");
+    await form.waitFor({ state: "detached" });
+    await page.getByRole("tabpanel").getByText("ada@example.com").waitFor();
+    ok(page.url().endsWith("/durable/runs/order-s-1?view=io"), `one is at ${page.url()}`);
+    await isLive(page);
+    await stands(page, "Waiting for signal");
+
+    // A session that ends keeps what is being written.
+    await page.getByRole("button", { name: "Cancel", exact: true }).click();
+    await page.getByLabel("Reason").fill("half a sentence");
+    const cookies = await page.context().cookies();
+    equal(
+      cookies.map((it) => [it.httpOnly, it.sameSite]),
+      [[true, "Strict"]],
+      "the cookie",
+    );
+    const leave = async (route) => {
+      await page.context().clearCookies();
+      await route.continue();
+    };
+    await page.route("**/cancel?*", leave, { times: 1 });
+    await page.getByRole("button", { name: "Cancel the run" }).click();
+    await form.waitFor();
+    await form.getByLabel("Name").fill("ada");
+    await form.getByLabel("Password").fill("correct-horse");
+    await form.getByRole("button", { name: "Sign in" }).click();
+    await form.waitFor({ state: "detached" });
+    equal(await page.getByLabel("Reason").inputValue(), "half a sentence", "what was written");
+    await page.getByRole("button", { name: "Cancel the run" }).click();
+    await stands(page, "Cancelled");
+    ok(/actor="ada" action="cancel"/.test(shop.log), "no audit");
+
+    await page.getByRole("button", { name: "Signed in as ada" }).click();
+    equal(await axe(page), [], "what breaks rules");
+    await page.getByRole("button", { name: "Log out" }).click();
+    await form.waitFor();
+    equal(await page.getByText("ada@example.com").count(), 0, "what was read before");
+    equal(await page.context().cookies(), [], "cookies");
+  },
+  OPERATOR,
+);
+
+test("each instance says how it is doing", async ({ shop, page }) => {
+  await shop.order("i-1");
+  await shop.run("order-i-1", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/`);
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("k");
+  await page.getByRole("heading", { name: "Workers", exact: true }).waitFor();
+  await page.getByRole("heading", { name: "Alive" }).waitFor();
+  await page.getByText("answers you").waitFor();
+  await page.getByRole("link", { name: "checkout v1" }).waitFor();
+  await page.getByText("payments.charge-card").waitFor();
+  await page.getByText("owns 1 run").waitFor();
+  equal(await axe(page), [], "what breaks rules");
+});
+
+test(
+  "where nobody executes runs the page says so",
+  async ({ shop, page }) => {
+    await page.goto(`${shop.origin}/durable/workers`);
+    await page.getByText("No instance executes runs").waitFor();
+    await page.getByText("API only").waitFor();
+    equal(await axe(page), [], "what breaks rules");
+  },
+  { DURABLE_DRIVE: "false" },
+);
+
+test("other sites may neither act nor frame", async ({ shop, page }) => {
+  await shop.order("h-1");
+  const evil = createServer((_request, answer) => {
+    answer.setHeader("content-type", "text/html");
+    answer.end(`<title>evil</title><iframe src="${shop.origin}/durable/"></iframe>`);
+  });
+  await new Promise((resolve) => evil.listen(0, "127.0.0.1", resolve));
+  try {
+    page.problems.length = 0;
+    const origin = `http://localhost:${evil.address().port}`;
+    await page.goto(origin);
+    const frame = await until("the frame", () => page.frames()[1]);
+    await until("its refusal", async () => !(await frame.url()).startsWith(shop.origin));
+    await page.evaluate(async (target) => {
+      await fetch(target, { method: "POST", mode: "no-cors" }).catch(() => {});
+    }, `${shop.api}/runs/order-h-1/cancel`);
+    const { run } = await shop.get("/runs/order-h-1");
+    ok(!["cancelled", "cancelling"].includes(run.status), `the run is ${run.status}`);
+    page.problems.length = 0;
+  } finally {
+    evil.closeAllConnections();
+    await new Promise((resolve) => evil.close(resolve));
+  }
+});
+
+test("it works behind a proxy that strips a prefix", async ({ shop, page }) => {
+  const proxy = await openProxy(shop.port, "/team-a");
+  try {
+    await shop.order("b-1");
+    for (const path of ["/durable", "/durable/", "/durable/runs/order-b-1?view=graph"]) {
+      await page.goto(`${proxy.origin}/team-a${path}`);
+      await page.getByRole("heading", { level: 1 }).first().waitFor();
+      await isLive(page);
+    }
+    await page.getByText("reserve-stock").first().waitFor();
+    await page.getByRole("link", { name: "System" }).click();
+    await page.getByText("/team-a/durable", { exact: true }).waitFor();
+    await page.reload();
+    await page.getByText("/team-a/durable", { exact: true }).waitFor();
+  } finally {
+    await proxy.close();
+  }
+});
+
+test("what is not there says so", async ({ shop, page }) => {
+  await page.goto(`${shop.origin}/durable/runs/none`);
+  await page.getByText("No such run here").waitFor();
+  await page.goto(`${shop.origin}/durable/no/such/page`);
+  await page.getByText("There is no such page").waitFor();
+  await page.goto(`${shop.origin}/durable/workflows/none`);
+  await page.getByText("Not registered in this process").waitFor();
+  equal((await fetch(`${shop.origin}/durable/assets/none.js`)).status, 404, "a missing file");
+});
+
+test("everything can be reached by keys alone", async ({ shop, page }) => {
+  await shop.order("big", { quantity: 1_000_000 });
+  await shop.run("order-big", (run) => run.status === "suspended");
+  await shop.order("key-1");
+  await shop.run("order-key-1", (run) => run.status === "failed");
+  await page.goto(`${shop.origin}/durable/`);
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  const press = async (...keys) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  await press("g", "r");
+  await row(page, "order-key-1").waitFor();
+  await press("/");
+  await page.keyboard.type("status:failed");
+  await press("Enter");
+  await page.waitForURL(/status/);
+  await until("the list is filtered", async () => (await row(page, "order-big").count()) === 0);
+  await press("Escape", "Escape", "j", "Enter");
+  await stands(page, "Failed");
+  await press("]");
+  await page.getByRole("heading", { name: "reserve-stock" }).waitFor();
+  await press("r");
+  await page.getByRole("dialog").waitFor();
+  // The first stop is the way out, then the reason, then the two buttons.
+  await page.getByRole("dialog").getByLabel("Reason").focus();
+  await page.keyboard.type("by keys");
+  await press("Tab", "Tab", "Enter");
+  await page.getByText("order-key-1 is due again").waitFor();
+  ok(shop.log.includes('reason="by keys"'), "no audit");
+  await press("Control+k");
+  await page.keyboard.type("order-bi");
+  await page.getByRole("option", { name: /order-big/ }).waitFor();
+  await press("ArrowDown", "ArrowUp");
+  await page.getByRole("option", { name: /order-big/ }).waitFor();
+  await press("Enter");
+  await page.waitForURL(/order-big/);
+  await press("?");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  await press("Escape");
+  await press("s");
+  await page.getByRole("dialog", { name: "Send a signal" }).waitFor();
+});
+
+test("no page breaks a rule of accessibility", async ({ shop, browser }) => {
+  await fill(shop);
+  const pages = [
+    "",
+    "runs",
+    "runs?q=status:nonsense",
+    "runs/new?workflow=checkout",
+    "runs/order-1?step=5",
+    "runs/order-7?step=7",
+    "runs/parcel-8?step=0",
+    "runs/order-1?view=graph",
+    "runs/order-1?view=history",
+    "runs/order-1?view=logs",
+    "runs/order-1?view=io",
+    "runs/order-1?view=children",
+    "runs/order-1?view=audit",
+    "runs/order-broken?step=0",
+    "runs/order-1/compare/order-3",
+    "workflows",
+    "workflows/checkout",
+    "workflows/checkout?tab=schema",
+    "workers",
+    "errors",
+    "system",
+  ];
+  const wrong = [];
+  for (const theme of ["light", "dark"]) {
+    for (const width of [1360, 390]) {
+      const page = await openPage(browser, { theme, width });
+      for (const path of pages) {
+        await page.goto(`${shop.origin}/durable/${path}`);
+        await settled(page);
+        for (const it of await axe(page)) wrong.push(`${theme} ${width} /${path}: ${it}`);
+        const over = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        if (over > 0) wrong.push(`${theme} ${width} /${path}: ${over} px too wide`);
+      }
+      await page.goto(`${shop.origin}/durable/runs/order-3`);
+      await settled(page);
+      await page.getByRole("button", { name: "Send signal" }).waitFor();
+      for (const [keys, name] of [
+        ["s", "signal"],
+        ["u", "update"],
+        ["c", "cancel"],
+        ["p", "pause"],
+        ["Control+k", "palette"],
+        ["?", "help"],
+      ]) {
+        await page.keyboard.press(keys);
+        await page.locator("dialog[open]").waitFor();
+        await settled(page);
+        for (const it of await axe(page)) wrong.push(`${theme} ${width} ${name}: ${it}`);
+        await page.keyboard.press("Escape");
+        await page.locator("dialog[open]").waitFor({ state: "detached" });
+      }
+      wrong.push(...page.problems);
+      await page.context().close();
+    }
+  }
+  ok(wrong.length === 0, wrong.join("\n      "));
+});
+
+// --------------------------------------------------------------------------------------------
+
+/** Runs in every state. */
+async function fill(shop) {
+  for (let n = 1; n <= 6; n += 1) {
+    await shop.order(`${n}`);
+    if (n % 3 !== 0) await shop.approve(`${n}`);
+  }
+  await shop.order("7", { total_cents: 250_000 });
+  await shop.order("8", { quantity: 2_000 });
+  for (const id of ["7", "8"]) await shop.approve(id);
+  await shop.order("broken", { quantity: 2_000_000 });
+  await shop.run("order-1", (run) => run.status === "completed");
+  await shop.run("order-3", (run) => run.status === "suspended");
+  await shop.run("order-7", (run) => run.display === "waiting_webhook");
+  await shop.run("parcel-8", (run) => run.display === "breakpoint");
+  await shop.run("order-broken", (run) => run.status === "failed");
+}
+
+/** Waits until nothing is being read or drawn any more. */
+async function settled(page) {
+  await page.locator("h1").first().waitFor({ state: "attached" });
+  await until("the page is drawn", async () =>
+    page.evaluate(() => document.querySelector('[aria-label="Loading"]') === null),
+  );
+  await page.evaluate(
+    () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+  );
+}
+
+async function axe(page) {
+  // Evaluated and not inserted as a script: the page's policy allows no scripts but its own.
+  const { readFileSync } = await import("node:fs");
+  await page.evaluate(readFileSync(axePath, "utf8"));
+  const { violations } = await page.evaluate(() =>
+    window.axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    }),
+  );
+  return violations.map(
+    ({ id, nodes }) =>
+      `${id}: ${nodes
+        .map((node) => node.target.join(" "))
+        .slice(0, 3)
+        .join(", ")}`,
+  );
+}
+
+/** A proxy that strips a prefix and tells nothing of it, and can cut all connections. */
+async function openProxy(port, prefix) {
+  const sockets = new Set();
+  const server = createServer((request, answer) => {
+    if (!request.url.startsWith(prefix)) {
+      answer.writeHead(404).end();
+      return;
+    }
+    const path = request.url.slice(prefix.length) || "/";
+    const host = `127.0.0.1:${port}`;
+    const { method, headers } = request;
+    const upstream = httpRequest(
+      { host: "127.0.0.1", port, path, method, headers: { ...headers, host } },
+      (found) => {
+        answer.writeHead(found.statusCode, found.headers);
+        found.pipe(answer);
+      },
+    );
+    upstream.on("error", () => answer.destroy());
+    answer.on("close", () => upstream.destroy());
+    request.pipe(upstream);
+  });
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    cut,
+    close: () => {
+      cut();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const words = process.argv.slice(2).join(" ");
+const chosen = tests.filter(({ name }) => name.includes(words));
+const browser = await openBrowser();
+let failed = 0;
+for (const { name, run, env } of chosen) {
+  const began = Date.now();
+  const shop = await Shop.open({ CHECKOUT_STEP_MS: "40", CHECKOUT_SETTLE_MS: "200", ...env });
+  const page = await openPage(browser);
+  try {
+    await run({ shop, page, browser });
+    equal(page.problems, [], "what the console says");
+    console.log(`ok      ${name} (${Date.now() - began} ms)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  ${name}\n      ${error.stack ?? error}`);
+    console.log(`      console: ${page.problems.join("\n      ")}`);
+    mkdirSync(output, { recursive: true });
+    const picture = join(output, `${name.replaceAll(/\W+/g, "-")}.png`);
+    await page.screenshot({ path: picture }).catch(() => {});
+  } finally {
+    await page.context().close();
+    await shop.close();
+  }
+}
+await browser.close();
+console.log(`${chosen.length - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

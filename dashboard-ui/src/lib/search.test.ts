@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import { matches, parseSearch, span, token, without, withStatuses, withToken } from "./search";
+
+const read = (text: string) => parseSearch(text).search;
+
+describe("the search grammar", () => {
+  it.each([
+    ["", { statuses: [] }],
+    ["   ", { statuses: [] }],
+    ["status:failed,dead", { statuses: ["failed", "dead"] }],
+    ["status:failed is:dead status:failed", { statuses: ["failed", "dead"] }],
+    ["STATUS:Failed", { statuses: ["failed"] }],
+    ["is:waiting", { statuses: ["suspended"] }],
+    ["is:broken", { statuses: ["failed", "dead", "blocked", "compensation_failed"] }],
+    ["workflow:checkout tag:web", { statuses: [], workflow: "checkout", tag: "web" }],
+    ['tag:"big customer" x', { statuses: [], tag: "big customer", idPrefix: "x" }],
+    ["order-7", { statuses: [], idPrefix: "order-7" }],
+    ["parent:order-7 x", { statuses: [], parent: "order-7", idPrefix: "x" }],
+    ['"order 7"', { statuses: [], idPrefix: "order 7" }],
+    ["id:approve:7", { statuses: [], idPrefix: "approve:7" }],
+    ["newer:2h older:90s", { statuses: [], newerMs: 7_200_000, olderMs: 90_000 }],
+  ])("reads %j", (text, search) => {
+    expect(read(text)).toEqual(search);
+    expect(parseSearch(text).problem).toBeUndefined();
+  });
+
+  it.each([
+    ["status:done", "status:done"],
+    ["workflow:a workflow:b", "workflow:b"],
+    ["parent:a parent:b", "parent:b"],
+    ["tag:web colour:red", "colour:red"],
+    ["newer:soon", "newer:soon"],
+    ["tag:", "tag:"],
+    ['tag:"open', 'tag:"open'],
+    ["a b", "b"],
+  ])("says what is wrong with %j", (text, bad) => {
+    const { problem } = parseSearch(text);
+    expect(problem?.problem).toBeTruthy();
+    expect(text.slice(problem!.from, problem!.to)).toBe(bad);
+  });
+
+  it("takes what it understands, whatever else stands there", () => {
+    expect(read("status:failed colour:red")).toEqual({ statuses: ["failed"] });
+  });
+
+  it("never fails, whatever is typed", () => {
+    const letters = ['"', ":", " ", "a", "status", ",", "7", "<", "\\", "ü", "\n"];
+    let seed = 7;
+    const next = (n: number) => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return seed % n;
+    };
+    for (let round = 0; round < 2_000; round += 1) {
+      const text = Array.from({ length: next(12) }, () => letters[next(letters.length)]).join("");
+      expect(() => parseSearch(text)).not.toThrow();
+    }
+  });
+
+  it("knows spans of time", () => {
+    expect(span("15m")).toBe(900_000);
+    expect(span("1w")).toBe(604_800_000);
+    expect(span("m")).toBeUndefined();
+    expect(span("-1h")).toBeUndefined();
+  });
+});
+
+describe("changing a query", () => {
+  it("leaves the rest as it was written", () => {
+    expect(withStatuses("tag:web  status:failed x", ["dead", "running"])).toBe(
+      "status:dead,running tag:web x",
+    );
+    expect(withStatuses("is:waiting tag:web", [])).toBe("tag:web");
+    expect(without('status:failed tag:"a b" x', "tag")).toBe("status:failed x");
+    expect(withToken("tag:web workflow:a", "workflow", "b c")).toBe('tag:web workflow:"b c"');
+  });
+
+  it("writes tokens that read back", () => {
+    for (const value of ["plain", "with blank", "a:b", "ü"]) {
+      expect(read(token("tag", value)).tag).toBe(value);
+    }
+  });
+});
+
+describe("matching rows", () => {
+  const run = {
+    id: "order-7",
+    status: "failed",
+    workflow: "checkout",
+    tags: ["web"],
+    parent: "batch-1",
+    created_at: 1_000_000,
+  };
+  it.each([
+    ["", true],
+    ["is:broken", true],
+    ["status:running", false],
+    ["workflow:checkout tag:web order", true],
+    ["workflow:check", false],
+    ["tag:mobile", false],
+    ["parent:batch-1", true],
+    ["parent:batch", false],
+    ["order-8", false],
+    ["newer:1m", true],
+    ["older:1m", false],
+    ["older:10s", true],
+  ])("%j: %s", (text, expected) => {
+    expect(matches(read(text), run, 1_030_000)).toBe(expected);
+  });
+});

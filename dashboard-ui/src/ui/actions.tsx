@@ -1,0 +1,371 @@
+/** Actions on runs. Each names its consequence before it is taken, and asks for a reason. */
+import type { RunSummary } from "@durable/client";
+import { useMutation } from "@tanstack/react-query";
+import { Ban, type LucideIcon, Megaphone, Radio, RotateCw, Undo2 } from "lucide-react";
+import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { durable } from "../api/client";
+import { plural } from "../lib/format";
+import { Button, cx, Dialog, Field, INPUT, Trouble } from "./kit";
+import { toast } from "./toast";
+
+/** What an action needs before it is taken. */
+export function ReasonField({
+  value,
+  onChange,
+  hint,
+}: {
+  value: string;
+  onChange: (value: string) => void;
+  /** What it is for, where there has to be one. */
+  hint?: string;
+}) {
+  return (
+    <Field label="Reason" hint={hint ?? "Optional; it is logged with your name."}>
+      {(id, note) => (
+        <input
+          id={id}
+          required={hint !== undefined}
+          aria-describedby={note}
+          className={INPUT}
+          value={value}
+          maxLength={300}
+          onChange={(event) => onChange(event.target.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
+export function Confirm<T>({
+  title,
+  consequence,
+  verb,
+  icon,
+  act,
+  done,
+  onClose,
+  reasonHint,
+  check,
+  isReady = true,
+  wide,
+  children,
+}: {
+  title: string;
+  consequence: ReactNode;
+  verb: string;
+  icon: LucideIcon;
+  act: (reason: string | undefined) => Promise<T>;
+  /** What is said once it is taken. */
+  done: string | ((taken: T) => string);
+  onClose: () => void;
+  /** What the reason is for, where there has to be one. */
+  reasonHint?: string;
+  /** Whether what was filled in can be sent. */
+  check?: () => boolean;
+  /** Whether it is known what would be done. */
+  isReady?: boolean;
+  wide?: boolean;
+  /** What else has to be filled in. */
+  children?: ReactNode;
+}) {
+  const [reason, setReason] = useState("");
+  const action = useMutation({
+    mutationFn: () => act(reason.trim() || undefined),
+    onSuccess: (taken) => {
+      toast(typeof done === "string" ? done : done(taken));
+      onClose();
+    },
+  });
+  return (
+    <Dialog title={title} onClose={onClose} wide={wide}>
+      <form
+        className="flex flex-col gap-4"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (check?.() ?? true) action.mutate();
+        }}
+      >
+        <p>{consequence}</p>
+        {children}
+        <ReasonField value={reason} onChange={setReason} hint={reasonHint} />
+        {action.error !== null && <Trouble error={action.error} />}
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>Leave it</Button>
+          <Button
+            type="submit"
+            look="primary"
+            icon={icon}
+            busy={action.isPending}
+            disabled={!isReady}
+          >
+            {verb}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+export function RetryDialog({ run, onClose }: { run: RunSummary; onClose: () => void }) {
+  return (
+    <Confirm
+      title="Retry this run"
+      consequence={`${run.id} continues where it stands: what completed stays completed, and what failed is tried again.`}
+      verb="Retry"
+      icon={RotateCw}
+      act={(reason) => durable.retry(run.id, reason)}
+      done={`${run.id} is due again`}
+      onClose={onClose}
+    />
+  );
+}
+
+/** The two ways in which a run can be cancelled. */
+const WAYS = [
+  {
+    compensate: false,
+    label: "End it where it stands",
+    hint: "A step that is under way is not waited for, and its result is dropped. What was done is not undone. A retry can let it go on later.",
+    verb: "Cancel the run",
+    icon: Ban,
+  },
+  {
+    compensate: true,
+    label: "Undo what was done first",
+    hint: "Each completed step that says how it is undone is undone, the last one first. Others stay done. The run is cancelling until then, and its steps are not done again.",
+    verb: "Undo and cancel",
+    icon: Undo2,
+  },
+];
+
+export function CancelDialog({ run, onClose }: { run: RunSummary; onClose: () => void }) {
+  const [way, setWay] = useState(WAYS[0]!);
+  const group = useId();
+  return (
+    <Confirm
+      title="Cancel this run"
+      consequence={`${run.id} ends, and runs that it has started with it, unless they are to be left alone.`}
+      verb={way.verb}
+      icon={way.icon}
+      act={(reason) => durable.cancel(run.id, reason, { compensate: way.compensate })}
+      done={way.compensate ? `${run.id} is being undone` : `${run.id} was told to end`}
+      onClose={onClose}
+    >
+      <fieldset className="flex flex-col gap-2">
+        <legend className="sr-only">How</legend>
+        {WAYS.map((it) => (
+          <label
+            key={it.label}
+            className={cx(
+              "flex cursor-pointer items-start gap-2.5 rounded-card border px-3 py-2",
+              it === way ? "border-accent bg-accent-soft" : "border-line hover:bg-raised",
+            )}
+          >
+            <input
+              type="radio"
+              name={group}
+              className="mt-1"
+              checked={it === way}
+              onChange={() => setWay(it)}
+            />
+            <span>
+              <span className="block font-medium">{it.label}</span>
+              <span className="block text-dense text-dim">{it.hint}</span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+    </Confirm>
+  );
+}
+
+/** Tells all runs that wait for an event, and not this one alone. */
+export function EventDialog({ names, onClose }: { names: string[]; onClose: () => void }) {
+  const [name, setName] = useState(names[0] ?? "");
+  const [text, setText] = useState("");
+  const [problem, setProblem] = useState<string>();
+  // Made once per dialog: however often it is sent, it is published once.
+  const [id] = useState(() => crypto.randomUUID());
+  const known = useId();
+  const read = readJson(text);
+  return (
+    <Confirm
+      title="Publish an event"
+      consequence="Every run that waits for it gets it if its conditions match, and so do those that begin to wait soon."
+      verb="Publish"
+      icon={Megaphone}
+      check={() => {
+        setProblem("problem" in read ? `This is no JSON: ${read.problem}` : undefined);
+        return "value" in read;
+      }}
+      act={(reason) => durable.publish(name, "value" in read ? read.value : null, { id, reason })}
+      done={({ outcome, runs }) =>
+        outcome === "duplicate"
+          ? `${name} had been published before`
+          : `${name} has reached ${plural(runs, "run")}`
+      }
+      onClose={onClose}
+    >
+      <Field label="Name">
+        {(field) => (
+          <>
+            <input
+              id={field}
+              list={known}
+              required
+              className={`${INPUT} font-mono`}
+              value={name}
+              onChange={(event) => setName(event.target.value)}
+            />
+            <datalist id={known}>
+              {names.map((it) => (
+                <option key={it} value={it} />
+              ))}
+            </datalist>
+          </>
+        )}
+      </Field>
+      <JsonField
+        label="Payload"
+        hint="JSON, which conditions are matched with; empty is null."
+        problem={problem}
+        text={text}
+        onChange={setText}
+      />
+    </Confirm>
+  );
+}
+
+/** Text that is JSON, or what is wrong with it. */
+export function readJson(text: string): { value: unknown } | { problem: string } {
+  if (text.trim() === "") return { value: null };
+  try {
+    return { value: JSON.parse(text) };
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
+
+export function JsonField({
+  label,
+  hint,
+  problem,
+  text,
+  rows = 5,
+  onChange,
+}: {
+  label: string;
+  hint?: string;
+  problem: string | undefined;
+  text: string;
+  rows?: number;
+  onChange: (text: string) => void;
+}) {
+  return (
+    <Field label={label} hint={hint} error={problem}>
+      {(field, note) => (
+        <textarea
+          id={field}
+          aria-describedby={note}
+          aria-invalid={problem !== undefined}
+          spellCheck={false}
+          rows={rows}
+          className={`${INPUT} h-auto py-1.5 font-mono text-dense`}
+          value={text}
+          onChange={(event) => onChange(event.target.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
+export function SignalDialog({
+  tokens,
+  sample,
+  onClose,
+}: {
+  /** What the run waits for. */
+  tokens: string[];
+  /** What was sent under this token's shape before, if anything. */
+  sample?: string;
+  onClose: () => void;
+}) {
+  const [token, setToken] = useState(tokens[0] ?? "");
+  const [text, setText] = useState(sample ?? "");
+  const [reason, setReason] = useState("");
+  const [problem, setProblem] = useState<string>();
+  // Made once per dialog: however often it is sent, it is taken once.
+  const [id] = useState(() => crypto.randomUUID());
+  const known = useId();
+  const action = useMutation({
+    mutationFn: (value: unknown) =>
+      durable.signal(token, value, { id, reason: reason.trim() || undefined }),
+    onSuccess: ({ outcome }) => {
+      toast(
+        outcome === "delivered"
+          ? `${token} was delivered`
+          : outcome === "duplicate"
+            ? `${token} had been sent before`
+            : `Nobody waits for ${token} yet; the next one who does gets it`,
+      );
+      onClose();
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const read = readJson(text);
+    if ("problem" in read) setProblem(`This is no JSON: ${read.problem}`);
+    else {
+      setProblem(undefined);
+      action.mutate(read.value);
+    }
+  };
+  return (
+    <Dialog title="Send a signal" onClose={onClose}>
+      <form className="flex flex-col gap-4" onSubmit={submit}>
+        <Field
+          label="Token"
+          hint={
+            tokens.length > 0
+              ? "What this run waits for."
+              : "This run waits for none; whoever waits for the token next gets the signal."
+          }
+        >
+          {(field, note) => (
+            <>
+              <input
+                id={field}
+                aria-describedby={note}
+                list={known}
+                required
+                className={`${INPUT} font-mono`}
+                value={token}
+                onChange={(event) => setToken(event.target.value)}
+              />
+              <datalist id={known}>
+                {tokens.map((it) => (
+                  <option key={it} value={it} />
+                ))}
+              </datalist>
+            </>
+          )}
+        </Field>
+        <JsonField
+          label="Value"
+          hint="JSON, such as {&quot;approved&quot;: true}; empty is null."
+          problem={problem}
+          text={text}
+          onChange={setText}
+        />
+        <ReasonField value={reason} onChange={setReason} />
+        {action.error !== null && <Trouble error={action.error} />}
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>Close</Button>
+          <Button type="submit" look="primary" icon={Radio} busy={action.isPending}>
+            Send
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
