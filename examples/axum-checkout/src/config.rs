@@ -11,7 +11,8 @@ use clap::{ArgAction, Parser, builder::BoolishValueParser};
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Config {
-    /// The SQLite database of the shop and of its workflows; created when missing.
+    /// The database of the shop and of its workflows: `sqlite://<file>`, created when missing,
+    /// `postgres://<user>@<host>/<database>` or `mysql://<user>@<host>/<database>`.
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite://checkout.db")]
     pub(crate) database_url: String,
 
@@ -23,15 +24,46 @@ pub(crate) struct Config {
     #[arg(long, env = "PORT", default_value_t = 3000)]
     pub(crate) port: u16,
 
+    /// Where the dashboard's base path is reached from outside: what addresses begin with that
+    /// others post to, such as the payment provider.
+    #[arg(
+        long,
+        env = "PUBLIC_URL",
+        default_value = "http://localhost:3000/durable"
+    )]
+    pub(crate) public_url: String,
+
     /// Whether this process executes orders; `false` takes and shows them only.
     #[arg(long, env = "DURABLE_DRIVE", default_value = "true", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub(crate) drive: bool,
+
+    /// Whether the dashboard only shows what there is.
+    #[arg(long, env = "DURABLE_READ_ONLY", default_value = "false", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+    pub(crate) read_only: bool,
+
+    /// Who signs in to the dashboard, as `<name>:<password>`. Without it only this machine may use it.
+    #[arg(
+        long,
+        env = "DURABLE_OPERATOR",
+        hide_env_values = true,
+        requires = "login_secret"
+    )]
+    pub(crate) operator: Option<String>,
+
+    /// What sessions are signed with: 32 characters or more, the same for all instances.
+    #[arg(long, env = "DURABLE_LOGIN_SECRET", hide_env_values = true)]
+    pub(crate) login_secret: Option<String>,
+
+    /// How long the other instances wait for a sign of life of this one before they take its
+    /// orders over, such as `15s`; at least `1s`. One that has died is known of at once.
+    #[arg(long, env = "DURABLE_LEASE", default_value = "15s", value_parser = parse_duration)]
+    pub(crate) lease: Duration,
 
     /// How long each provider takes, in milliseconds, so that a person can watch.
     #[arg(long, env = "CHECKOUT_STEP_MS", default_value_t = 0)]
     pub(crate) step_ms: u64,
 
-    /// How long a shipped order settles before it is finished, in milliseconds.
+    /// How long a parcel lies ready until the carrier has fetched it, in milliseconds.
     #[arg(long, env = "CHECKOUT_SETTLE_MS", default_value_t = 1_000)]
     pub(crate) settle_ms: u64,
 

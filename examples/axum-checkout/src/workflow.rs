@@ -1,16 +1,28 @@
 //! What happens to an order, from reservation to shipment.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use axum_durable::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::providers::{ChargeRequest, Shop, charge_card};
+use crate::providers::{BANK_FROM_CENTS, ChargeRequest, Confirmation, Shop, charge_card};
 
 /// Attempts of a step: with waits from 200 ms up to 30 s it outlives a provider that is away for
 /// some minutes.
 const ATTEMPTS: u32 = 10;
+
+/// So many pieces go by forklift, and somebody looks at them first.
+const FREIGHT_PIECES: u32 = 1_000;
+
+/// How long the customer's bank may think about a large charge.
+const BANK_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
+
+/// Under which name an open order takes another address.
+pub(crate) const SET_ADDRESS: &str = "set-address";
+
+/// Under which key an order publishes how far it is.
+pub(crate) const STAGE: &str = "stage";
 
 /// An order as it is placed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +37,22 @@ pub(crate) struct Order {
     pub(crate) total_cents: u64,
     /// Where the receipt goes.
     pub(crate) email: String,
+    /// Where the parcel goes. Empty: the customer fetches it.
+    #[serde(default)]
+    pub(crate) address: String,
+}
+
+/// A parcel, as the carrier gets it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Parcel {
+    /// The order.
+    pub(crate) order_id: String,
+    /// What is in it.
+    pub(crate) sku: String,
+    /// How many pieces.
+    pub(crate) pieces: u32,
+    /// Where it goes.
+    pub(crate) address: String,
 }
 
 /// What a person decides about an order.
@@ -57,6 +85,8 @@ pub(crate) enum Receipt {
     },
     /// Nobody decided in time.
     TimedOut,
+    /// The customer's bank refused the charge.
+    Declined,
 }
 
 /// How long things take. A change counts for waits that begin later: the end of a wait is stored
@@ -65,7 +95,7 @@ pub(crate) enum Receipt {
 pub(crate) struct Settings {
     /// How long an order waits for its approval.
     pub(crate) approval_timeout: Duration,
-    /// How long a shipped order settles before it is finished.
+    /// How long a parcel lies ready until the carrier has fetched it.
     pub(crate) settle: Duration,
 }
 
@@ -74,25 +104,60 @@ pub(crate) fn approval_token(order: &str) -> String {
     format!("approve:{order}")
 }
 
+/// The id of the run that ships an order: one, whoever asks for it.
+fn parcel_id(order: &str) -> String {
+    format!("parcel-{order}")
+}
+
+fn is_address(address: &str) -> Result<(), &'static str> {
+    let is_blank = address.trim().is_empty();
+    if is_blank {
+        Err("the address is empty")
+    } else {
+        Ok(())
+    }
+}
+
 /// Sells an order. Every `await` is a place where the process may die: the next one goes on there.
 #[workflow(name = "checkout", version = 1, tags = ["shop"])]
+#[expect(
+    clippy::too_many_lines,
+    reason = "the story of an order is best read in one piece"
+)]
 pub(crate) async fn checkout(
     ctx: &WorkflowCtx,
-    order: Order,
+    mut order: Order,
     State(shop): State<Shop>,
     State(settings): State<Settings>,
 ) -> Result<Receipt> {
-    let reservation = ctx
-        .step("reserve-stock", async |step: StepCtx| {
-            shop.reserve(&order, &step).await
-        })
-        .retries(ATTEMPTS)
-        .await?;
+    // Undone by `rollback`, and by every error from here on.
+    let (shelf, taken) = (shop.clone(), order.clone());
+    ctx.step("reserve-stock", async |step: StepCtx| {
+        shop.reserve(&order, &step).await
+    })
+    .retries(ATTEMPTS)
+    .compensate_with("release-stock", move |reservation, step| {
+        shelf.clone().release(taken.clone(), reservation, step)
+    })
+    .compensation_retries(ATTEMPTS)
+    .await?;
 
-    let approval = ctx
-        .wait_for_signal::<Approval>(approval_token(&order.id))
-        .timeout(settings.approval_timeout)
-        .await;
+    // While the order waits, the customer may still move house.
+    ctx.set_event(STAGE, "approval")?;
+    let approval = ctx.wait_for_signal::<Approval>(approval_token(&order.id));
+    let mut approval = pin!(approval.timeout(settings.approval_timeout));
+    let approval = loop {
+        let update = ctx.on_update::<String, String>(SET_ADDRESS);
+        tokio::select! {
+            biased;
+            approval = &mut approval => break approval,
+            update = update.validate(|address| is_address(address)) => {
+                let update = update?;
+                order.address.clone_from(update.args());
+                update.reply(&order.address)?;
+            }
+        }
+    };
     let refusal = match approval {
         Ok(Approval { approved: true, .. }) => None,
         Ok(Approval { by, .. }) => Some(Receipt::Rejected { by }),
@@ -100,40 +165,83 @@ pub(crate) async fn checkout(
         Err(error) => return Err(error),
     };
     if let Some(refusal) = refusal {
-        ctx.step("release-stock", async |step: StepCtx| {
-            shop.release(&order, &reservation, &step).await
-        })
-        .retries(ATTEMPTS)
-        .await?;
+        ctx.rollback().await?;
         return Ok(refusal);
     }
 
+    // Of a large sum the payment provider asks the customer's bank first, and calls back.
+    ctx.set_event(STAGE, "payment")?;
+    let bank = if order.total_cents >= BANK_FROM_CENTS {
+        let once = WebhookOptions::new().label("bank").one_shot();
+        Some(ctx.webhook_with::<Confirmation>(once))
+    } else {
+        None
+    };
     let request = ChargeRequest {
         order_id: order.id.clone(),
         total_cents: order.total_cents,
+        callback: match &bank {
+            Some(bank) => Some(bank.url()?.to_owned()),
+            None => None,
+        },
     };
     let charge = ctx.remote(charge_card, request).await?;
+    if let Some(bank) = bank {
+        let answer = bank.wait().timeout(BANK_TIMEOUT).await?;
+        if !answer.confirmed {
+            ctx.rollback().await?;
+            return Ok(Receipt::Declined);
+        }
+    }
 
+    ctx.set_event(STAGE, "shipping")?;
+    let parcel = Parcel {
+        order_id: order.id.clone(),
+        sku: order.sku.clone(),
+        pieces: order.quantity,
+        address: order.address.clone(),
+    };
     let (label, receipt) = tokio::try_join!(
-        ctx.step("create-label", async |step: StepCtx| shop
-            .create_label(&order, &step)
-            .await)
-            .retries(ATTEMPTS),
+        ctx.child(ship, parcel).id(parcel_id(&order.id)),
         ctx.step("send-receipt", async |step: StepCtx| {
             shop.send_receipt(&order, &charge, &step).await
         })
         .retries(ATTEMPTS),
     )?;
 
-    ctx.sleep(settings.settle).await;
     ctx.step("finish-order", async |step: StepCtx| {
         shop.finish(&order, &step).await
     })
     .retries(ATTEMPTS)
     .await?;
+    // The shop's own books: the row and the checkpoint are one commit.
+    ctx.transaction("book-sale", async |tx| Shop::book(&order, &tx).await)
+        .retries(ATTEMPTS)
+        .await?;
     Ok(Receipt::Shipped {
         charge,
         label,
         receipt,
     })
+}
+
+/// Ships a parcel, as a run of its own: whoever packs looks at this one and not at the payment.
+#[workflow(name = "ship", version = 1, tags = ["shop"])]
+pub(crate) async fn ship(
+    ctx: &WorkflowCtx,
+    parcel: Parcel,
+    State(shop): State<Shop>,
+    State(settings): State<Settings>,
+) -> Result<String> {
+    if parcel.pieces >= FREIGHT_PIECES {
+        ctx.breakpoint("look at the freight").await;
+    }
+    let label = ctx
+        .step("create-label", async |step: StepCtx| {
+            shop.create_label(&parcel, &step).await
+        })
+        .retries(ATTEMPTS)
+        .await?;
+    ctx.sleep(settings.settle).await;
+    Ok(label)
 }

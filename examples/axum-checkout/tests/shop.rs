@@ -89,6 +89,33 @@ impl Shop {
         answer.json().await.unwrap()
     }
 
+    async fn readdress(&self, id: &str, address: &str) -> Response {
+        let request = self.client.put(format!("{}/orders/{id}/address", self.url));
+        let body = json!({"address": address}).to_string();
+        let request = request.header("content-type", "application/json");
+        request.body(body).send().await.unwrap()
+    }
+
+    /// What the payment provider of an order was told to call: its path.
+    async fn callback(&self, id: &str) -> String {
+        loop {
+            let run = self.get(&format!("/orders/{id}")).await["run"].clone();
+            let waits = run["waiting_for"].as_array().unwrap();
+            if let Some(wait) = waits.iter().find(|it| it["kind"] == "webhook") {
+                assert_eq!(wait["name"], "bank");
+                break;
+            }
+            assert!(run["output"].is_null(), "{run}");
+        }
+        let timeline = self.get(&format!("/durable/api/runs/order-{id}")).await["timeline"].clone();
+        let mut steps = timeline.as_array().unwrap().iter();
+        let made = steps.find(|it| it["kind"] == "token").unwrap();
+        let url = made["result"]["url"].as_str().unwrap();
+        url.strip_prefix("http://localhost:3000")
+            .unwrap()
+            .to_owned()
+    }
+
     /// Follows an order until as many operations have changed, or to its end.
     async fn follow(&self, id: &str, changes: usize) {
         let url = format!("{}/durable/api/runs/order-{id}/stream", self.url);
@@ -162,7 +189,7 @@ async fn an_approved_order_is_charged_and_shipped_once() {
     assert_eq!(placed.headers()["location"], "/durable/api/runs/order-7");
     let placed: Value = placed.json().await.unwrap();
     assert_eq!(placed, json!({"run_id": "order-7", "status": "pending"}));
-    shop.follow("7", 2).await;
+    shop.follow("7", 3).await;
     let waiting = shop.get("/orders/7").await;
     assert_eq!(waiting["run"]["status"], "suspended");
     assert_eq!(waiting["run"]["waiting_for"][0]["name"], "approve:7");
@@ -210,6 +237,49 @@ async fn refused_orders_give_their_goods_back() {
 }
 
 #[tokio::test]
+async fn the_address_may_change_until_somebody_approves() {
+    let folder = TempDir::new().unwrap();
+    let shop = Shop::open(folder.path(), &[]).await;
+    shop.place("home").await;
+    let refused = shop.readdress("home", " ").await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    for address in ["Elm Street 1", "Oak Street 2"] {
+        let told: Value = shop.readdress("home", address).await.json().await.unwrap();
+        assert_eq!(told, json!({"address": address}));
+    }
+    assert_eq!(shop.get("/orders/home").await["stage"], "approval");
+    shop.decide("home", true).await;
+    assert_eq!(shop.ended("home").await["output"]["outcome"], "shipped");
+    assert_eq!(shop.get("/orders/home").await["stage"], "shipping");
+    let parcel = shop.get("/durable/api/runs/parcel-home").await;
+    assert_eq!(parcel["run"]["input"]["address"], "Oak Street 2");
+    assert_eq!(parcel["run"]["parent"], "order-home");
+    let late = shop.readdress("home", "Pine Street 3").await;
+    assert_eq!(late.status(), StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn the_bank_is_asked_for_large_sums() {
+    let folder = TempDir::new().unwrap();
+    let shop = Shop::open(folder.path(), &[]).await;
+    for (id, confirmed, outcome) in [("yes", true, "shipped"), ("no", false, "declined")] {
+        shop.decide(id, true).await;
+        let order = json!({
+            "id": id, "sku": "mug", "quantity": 2, "total_cents": 250_000, "email": "a@b",
+        });
+        shop.post("/orders", order.to_string()).await;
+        let callback = shop.callback(id).await;
+        let answer = json!({"confirmed": confirmed}).to_string();
+        let answer = shop.post(&callback, answer).await;
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        assert_eq!(shop.ended(id).await["output"]["outcome"], outcome);
+    }
+    assert_eq!(shop.effects("yes").await, once(&ONCE));
+    let taken_back = once(&["charge", "release", "reserve"]);
+    assert_eq!(shop.effects("no").await, taken_back);
+}
+
+#[tokio::test]
 async fn what_is_no_order_is_refused_with_a_problem() {
     let folder = TempDir::new().unwrap();
     let shop = Shop::open(folder.path(), &[]).await;
@@ -223,8 +293,8 @@ async fn what_is_no_order_is_refused_with_a_problem() {
 
 #[tokio::test]
 async fn orders_survive_kills_at_any_time() {
-    // So many operations of an order have changed when the shop is killed; it has seven.
-    let kills = [1, 2, 3, 4, 6];
+    // So many operations of an order have changed when the shop is killed.
+    let kills = [1, 3, 5, 6, 8];
     let folder = TempDir::new().unwrap();
     let slow = [("CHECKOUT_STEP_MS", "20")];
     let mut shop = Shop::open(folder.path(), &slow).await;

@@ -2,6 +2,7 @@
 
 pub mod charge;
 pub mod effect;
+pub mod order;
 pub mod reservation;
 pub mod shipment;
 pub mod stock;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use axum_durable::prelude::*;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait as _,
-    ExprTrait as _, QueryFilter as _, QueryOrder as _, TransactionTrait as _,
+    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait as _,
+    ExprTrait as _, IsolationLevel, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    TransactionTrait as _,
     sea_query::{Expr, OnConflict},
 };
 
@@ -17,6 +18,7 @@ use crate::workflow::Order;
 #[derive(Debug, Clone)]
 pub(crate) struct Shop {
     db: DatabaseConnection,
+    isolation: Option<IsolationLevel>,
     step: Duration,
 }
 
@@ -30,8 +32,21 @@ pub(super) struct Call {
 
 impl Shop {
     /// Providers that take `step` for each call.
-    pub(crate) const fn new(db: DatabaseConnection, step: Duration) -> Self {
-        Self { db, step }
+    pub(crate) fn new(db: DatabaseConnection, step: Duration) -> Self {
+        // MySQL would otherwise lock gaps between rows, and calls that have nothing to do with
+        // each other would deadlock. The others have it so anyway, or have one writer.
+        let is_mysql = db.get_database_backend() == DbBackend::MySql;
+        let isolation = is_mysql.then_some(IsolationLevel::ReadCommitted);
+        Self {
+            db,
+            isolation,
+            step,
+        }
+    }
+
+    /// Begins a transaction.
+    pub(super) async fn begin_transaction(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.db.begin_with_config(self.isolation, None).await
     }
 
     /// Begins a call. What it writes and its line in the ledger are committed together, so that
@@ -45,7 +60,7 @@ impl Shop {
         tokio::time::sleep(self.step / 2).await;
         // The first statement writes: SQLite then waits for other writers here, and not halfway,
         // where it would have to give up.
-        let tx = self.db.begin().await?;
+        let tx = self.begin_transaction().await?;
         let row = effect::ActiveModel {
             position: NotSet,
             idempotency_key: Set(step.idempotency_key()),
@@ -54,17 +69,25 @@ impl Shop {
             executions: Set(1),
         };
         let again = Expr::col((effect::Entity, effect::Column::Executions)).add(1);
-        let row = effect::Entity::insert(row)
+        effect::Entity::insert(row)
             .on_conflict(
                 OnConflict::column(effect::Column::IdempotencyKey)
                     .value(effect::Column::Executions, again)
                     .to_owned(),
             )
-            .exec_with_returning(&tx)
+            .exec_without_returning(&tx)
+            .await?;
+        // The row is ours until the end of the transaction, so this is our own count.
+        let executions: Option<i64> = effect::Entity::find()
+            .select_only()
+            .column(effect::Column::Executions)
+            .filter(effect::Column::IdempotencyKey.eq(step.idempotency_key()))
+            .into_tuple()
+            .one(&tx)
             .await?;
         Ok(Call {
             tx,
-            is_first: row.executions == 1,
+            is_first: executions == Some(1),
             step: self.step,
         })
     }

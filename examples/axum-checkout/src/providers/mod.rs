@@ -5,6 +5,7 @@
 //! They stand for services of others, so each has tables of its own; that all are in the shop's
 //! database is only to need nothing else for the example.
 
+mod books;
 mod ledger;
 mod mail;
 mod payments;
@@ -12,4 +13,4 @@ mod shipping;
 mod stock;
 
 pub(crate) use ledger::Shop;
-pub(crate) use payments::{ChargeRequest, charge_card};
+pub(crate) use payments::{BANK_FROM_CENTS, ChargeRequest, Confirmation, charge_card};

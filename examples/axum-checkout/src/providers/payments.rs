@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::ledger::Shop;
 use crate::entity::charge;
 
+/// From this sum on the provider asks the customer's bank before it charges.
+pub(crate) const BANK_FROM_CENTS: u64 = 100_000;
+
 /// What is charged.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ChargeRequest {
@@ -16,6 +19,16 @@ pub(crate) struct ChargeRequest {
     pub(crate) order_id: String,
     /// The amount.
     pub(crate) total_cents: u64,
+    /// Where the provider posts a [`Confirmation`] to, if it asks the bank. Who has it may post.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) callback: Option<String>,
+}
+
+/// What the provider posts once the customer's bank has answered.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Confirmation {
+    /// Whether the bank lets the charge pass. If not, the provider has taken it back.
+    pub(crate) confirmed: bool,
 }
 
 /// Charges the customer's card; gives the id of the charge.

@@ -42,14 +42,15 @@ impl Shop {
         Ok(key)
     }
 
-    /// Puts an order's goods back.
+    /// Puts an order's goods back. It undoes a step, so it owns what it needs: it may outlive the
+    /// workflow.
     pub(crate) async fn release(
-        &self,
-        order: &Order,
-        reservation: &str,
-        step: &StepCtx,
+        self,
+        order: Order,
+        reservation: String,
+        step: StepCtx,
     ) -> Result<(), StepError> {
-        let call = self.begin(&order.id, "release", step).await?;
+        let call = self.begin(&order.id, "release", &step).await?;
         if call.is_first {
             let released = reservation::Entity::update_many()
                 .col_expr(reservation::Column::IsReleased, true.into())
@@ -72,7 +73,7 @@ async fn stock_up(tx: &DatabaseTransaction, sku: &str) -> Result<(), DbErr> {
         available: Set(FIRST_STOCK),
     };
     let known = OnConflict::column(stock::Column::Sku)
-        .do_nothing()
+        .do_nothing_on([stock::Column::Sku])
         .to_owned();
     stock::Entity::insert(row)
         .on_conflict(known)
