@@ -11,12 +11,14 @@ use std::{
 use async_trait::async_trait;
 use axum_durable::{
     RunStatus,
+    control_plane::ControlPlane,
     id::{InstanceId, RunId},
-    model::{Checkpoint, Run, RunPage, RunQuery},
+    model::{AuditEntry, Checkpoint, Run, RunPage, RunQuery, WorkflowKey},
     payload::Payload,
     store::{
-        Batch, BatchAck, Claim, Claimed, CommitStore, Custody, LeaseStore, LivenessLock, ReadStore,
-        Recovery, RunRecord, Store, StoreError,
+        AmendStore, Amended, Amendment, Batch, BatchAck, Claim, Claimed, CommitStore, Custody,
+        Delivery, DeliveryAck, Fork, LeaseStore, Letter, LivenessLock, Outlook, ReadStore,
+        Recovery, RunRecord, StartAck, Store, StoreError,
     },
     time::Clock,
 };
@@ -30,6 +32,7 @@ pub(crate) struct Counts {
     busy_nanos: AtomicU64,
     parked: AtomicU64,
     evicted: AtomicU64,
+    accepted: AtomicU64,
 }
 
 /// What was written at one moment.
@@ -70,6 +73,11 @@ impl Counts {
         self.evicted.load(Relaxed)
     }
 
+    /// Commits of runs that were not refused.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.load(Relaxed)
+    }
+
     fn add(&self, batch: &Batch, ack: &BatchAck, took: Duration) {
         self.commits.fetch_add(1, Relaxed);
         self.changes
@@ -77,7 +85,11 @@ impl Counts {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.busy_nanos.fetch_add(nanos, Relaxed);
         for (commit, ack) in batch.commits.iter().zip(&ack.commits) {
-            if ack.is_ok() && commit.status == RunStatus::Suspended {
+            if ack.is_err() {
+                continue;
+            }
+            self.accepted.fetch_add(1, Relaxed);
+            if commit.status == RunStatus::Suspended {
                 let which = match commit.custody {
                     Custody::Keep => &self.parked,
                     Custody::Release => &self.evicted,
@@ -140,16 +152,21 @@ impl LeaseStore for Counting {
         &self,
         instance: &InstanceId,
         max_recoveries: u32,
+        letter: Letter<'_>,
     ) -> Result<Recovery, StoreError> {
-        self.inner.recover(instance, max_recoveries).await
+        self.inner.recover(instance, max_recoveries, letter).await
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
         self.inner.claim(claim).await
     }
 
-    async fn woken(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {
-        self.inner.woken(instance).await
+    async fn look(
+        &self,
+        instance: &InstanceId,
+        workflows: &[WorkflowKey],
+    ) -> Result<Outlook, StoreError> {
+        self.inner.look(instance, workflows).await
     }
 }
 
@@ -175,8 +192,42 @@ impl ReadStore for Counting {
         self.inner.published(run, key).await
     }
 
+    async fn open_operations(
+        &self,
+        runs: &[RunId],
+    ) -> Result<Vec<(RunId, Checkpoint)>, StoreError> {
+        self.inner.open_operations(runs).await
+    }
+
     async fn held(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {
         self.inner.held(instance).await
+    }
+}
+
+#[async_trait]
+impl AmendStore for Counting {
+    async fn amend(&self, amendment: &Amendment) -> Result<Amended, StoreError> {
+        self.inner.amend(amendment).await
+    }
+
+    async fn deliver_audited(
+        &self,
+        delivery: &Delivery,
+        audit: &AuditEntry,
+    ) -> Result<DeliveryAck, StoreError> {
+        self.inner.deliver_audited(delivery, audit).await
+    }
+
+    async fn fork(&self, fork: &Fork) -> Result<StartAck, StoreError> {
+        self.inner.fork(fork).await
+    }
+
+    async fn remove(&self, run: &RunId, audit: &AuditEntry) -> Result<(), StoreError> {
+        self.inner.remove(run, audit).await
+    }
+
+    async fn audit_log(&self, run: &RunId, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.inner.audit_log(run, limit).await
     }
 }
 
@@ -187,5 +238,17 @@ impl Store for Counting {
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.inner.clock()
+    }
+
+    fn writers(&self) -> usize {
+        self.inner.writers()
+    }
+
+    fn for_people(&self) -> Option<Arc<dyn Store>> {
+        self.inner.for_people()
+    }
+
+    fn control_plane(&self) -> Option<Arc<dyn ControlPlane>> {
+        self.inner.control_plane()
     }
 }

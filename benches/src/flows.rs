@@ -4,6 +4,7 @@ use std::{
     fs::File,
     future::pending,
     io::Write,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -11,7 +12,8 @@ use std::{
     time::Duration,
 };
 
-use axum_durable::prelude::*;
+use axum_durable::{Timestamp, prelude::*, time::Clock};
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -71,20 +73,60 @@ pub(crate) fn park(future_bytes: &Arc<AtomicUsize>) -> Workflow<u32, ()> {
     })
 }
 
+/// A run of one step for each of `n` children, all at once.
+pub(crate) fn family(child: &Workflow<u32, Out>) -> Workflow<u32, u32> {
+    let child = child.clone();
+    Workflow::from_body("family", 1, move |ctx, n: u32| {
+        let child = child.clone();
+        Box::pin(async move {
+            let outs = ctx.all(&child, (0..n).map(|_| 1_u32)).await?;
+            Ok(u32::try_from(outs.len()).unwrap_or(u32::MAX))
+        })
+    })
+}
+
+/// How late timers fired, in milliseconds.
+pub(crate) type Lateness = Arc<Mutex<Vec<f64>>>;
+
+/// Sleeps until the time that is its input, in milliseconds, and notes how late it went on.
+pub(crate) fn timer(clock: Arc<dyn Clock>, lateness: &Lateness) -> Workflow<i64, ()> {
+    let lateness = Arc::clone(lateness);
+    Workflow::from_body("timer", 1, move |ctx, due: i64| {
+        let (clock, lateness) = (Arc::clone(&clock), Arc::clone(&lateness));
+        Box::pin(async move {
+            ctx.sleep_until(Timestamp::from_millis(due)).await;
+            let late = clock.now().as_millis() - due;
+            lateness.lock().push(late as f64);
+            Ok(())
+        })
+    })
+}
+
 /// What the runs of W6 leave behind outside.
 #[derive(Debug)]
 pub(crate) struct Effects {
     file: Option<File>,
-    blocks: bool,
+    gate: Gate,
     blocked: AtomicUsize,
 }
 
+/// Where step 2 of W6 waits.
+#[derive(Debug)]
+pub(crate) enum Gate {
+    /// Nowhere.
+    Open,
+    /// For ever.
+    Shut,
+    /// Until this file is there.
+    Until(PathBuf),
+}
+
 impl Effects {
-    /// Lines go to `file`, if there is one; step 2 never ends if it `blocks`.
-    pub(crate) const fn new(file: Option<File>, blocks: bool) -> Self {
+    /// Lines go to `file`, if there is one.
+    pub(crate) const fn new(file: Option<File>, gate: Gate) -> Self {
         Self {
             file,
-            blocks,
+            gate,
             blocked: AtomicUsize::new(0),
         }
     }
@@ -102,9 +144,23 @@ impl Effects {
     }
 
     async fn gate(&self) {
-        if self.blocks {
-            self.blocked.fetch_add(1, SeqCst);
-            pending::<()>().await;
+        if matches!(self.gate, Gate::Open) {
+            return;
+        }
+        self.blocked.fetch_add(1, SeqCst);
+        self.opened().await;
+    }
+
+    /// Waits until step 2 may go on.
+    pub(crate) async fn opened(&self) {
+        match &self.gate {
+            Gate::Open => {}
+            Gate::Shut => pending().await,
+            Gate::Until(file) => {
+                while !file.exists() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Measures `axum-durable`: the workloads W1 to W6 and the ceiling of the machine.
+//! Measures `axum-durable`: the workloads W1 to W7 and the ceiling of the machine.
 
 mod alloc;
 mod ceiling;
+mod child;
 mod counting;
 mod flows;
 mod load;
@@ -9,9 +10,11 @@ mod peer;
 mod place;
 mod progress;
 mod report;
+mod server;
+mod soak;
 mod workloads;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -20,6 +23,7 @@ use crate::{
     place::Place,
     progress::Progress,
     report::{Failed, Report},
+    soak::Soak,
     workloads::{Bench, Sizes},
 };
 
@@ -36,8 +40,19 @@ Workloads:
   W5       one run of 100, 500, 2,000 and 10,000 steps: the exponent of its time
   W6       500 runs inside step 2, kill -9, restart: seconds until all have their result, and how
            often a step 1 was executed again (not for memory)
+  W7       one run with 10, 100 and 1,000 children of 1 step: the exponent of its time
+  across   W3 with the runs in another process: signalled and awaited here (not for memory)
+  takeover 20 times: a process that owns 50 runs inside step 2 is killed with -9; until this one
+           has their results. With --stop it is stopped instead and goes on afterwards, when
+           its steps end: nothing that it writes then may be taken (not for memory)
+  lateness 10,000 runs whose timers fall due within 5 seconds: how late they fire, with the runs
+           kept in memory and let go
+  idle     queries per second of one instance with nothing to do for 30 seconds, counted by the
+           server: with its control plane and with polls alone (servers only)
+  lists    1,000,000 runs are filled in, and each kind of page is asked for 200 times over HTTP: one
+           line per page with p50_ms, p95_ms and p99_ms (PostgreSQL only; removed afterwards)
   ceiling  the statements of W1 in batches of --in-flight on the same schema, without an engine
-  all      every one of them that applies to the store
+  all      W1 to W7 and the ceiling, where they apply to the store
 
 Prints one line of JSON per result; what does not apply is left out:
   workload, store, runs, steps, in_flight, wall_s, runs_s, steps_s, p50_ms, p99_ms,
@@ -49,20 +64,31 @@ Prints one line of JSON per result; what does not apply is left out:
   bytes_per_parked_run   heap beyond the user's own future (future_bytes), rss_per_parked_run
   bytes_per_evicted_run  heap per run that was let go
   recovered_s, re_executed, ceiling_steps_s, ratio
+  db_commits_per_step    transactions per step as the server counts them, warm-up, heartbeats and
+                         reads included (W1; PostgreSQL: of a database that is made for it and has
+                         the name of the schema; MariaDB: commits of the whole server)
+  n10_s, n1000_s, kills, lease_s, seconds
+  late_writes            commits of runs that were taken from a stopped process (and must not be)
+  evicted_p50_ms, evicted_p99_ms   lateness of runs that were let go
+  queries_s, queries_polling_s     PostgreSQL: transactions of a database made for it; MariaDB:
+                         queries of the whole server, so nobody else may use it meanwhile
 
 A SQLite database is made at PATH-<workload> for each measurement and removed after it. On a
 terminal, standard error shows how far it is.
 
 `durable-bench peer <W1…W6b>` speaks the contract of a peer program of bench-peers: sizes and
 paths come from BENCH_RUNS, BENCH_STEPS, BENCH_CONC, BENCH_TAG, BENCH_SQLITE, BENCH_EFFECTS and
-BENCH_BLOCK, and BEGIN, END {json} and BLOCKED n are printed.";
+BENCH_BLOCK, and BEGIN, END {json} and BLOCKED n are printed.
+
+`durable-bench soak --database-url postgres://…` holds instances of `axum-checkout` under load for
+minutes, kills one now and then, and checks the books at the end.";
 
 /// Measures axum-durable.
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
-    peer: Option<Command>,
+    command: Option<Command>,
     /// What to measure
     #[arg(required = true)]
     workload: Option<Workload>,
@@ -72,6 +98,18 @@ struct Arguments {
     /// Runs, in place of the workload's own number
     #[arg(long)]
     runs: Option<usize>,
+    /// Kills, or stops (takeover); 20 unless given
+    #[arg(long)]
+    kills: Option<usize>,
+    /// Stops the other process in place of killing it, and lets it go on later (takeover)
+    #[arg(long)]
+    stop: bool,
+    /// The lease of both processes, in milliseconds (takeover); 15000 unless given
+    #[arg(long)]
+    lease_ms: Option<u64>,
+    /// How long to count (idle, 30), or to spread timers (lateness, 5)
+    #[arg(long)]
+    seconds: Option<u64>,
     /// Steps of each run (W1, W2)
     #[arg(long)]
     steps: Option<usize>,
@@ -89,6 +127,9 @@ enum Command {
         #[arg(long)]
         store: Option<Place>,
     },
+    /// Holds the checkout example under load with kills, and checks its books: prints latencies
+    /// and memory, and fails if an order was lost or an effect done twice
+    Soak(Soak),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,9 +146,28 @@ enum Workload {
     W5,
     #[value(name = "W6", alias = "w6")]
     W6,
+    #[value(name = "W7", alias = "w7")]
+    W7,
     Ceiling,
+    Across,
+    Takeover,
+    Lateness,
+    Idle,
+    Lists,
     All,
 }
+
+/// The ones of `all`: those that take a minute at the most and need no quiet server.
+const ALL: &[Workload] = &[
+    Workload::W1,
+    Workload::W2,
+    Workload::W3,
+    Workload::W4,
+    Workload::W5,
+    Workload::W6,
+    Workload::W7,
+    Workload::Ceiling,
+];
 
 fn main() -> Result<(), Failed> {
     let arguments = Arguments::parse();
@@ -120,8 +180,10 @@ fn main() -> Result<(), Failed> {
 }
 
 async fn measure(arguments: Arguments) -> Result<(), Failed> {
-    if let Some(Command::Peer { workload, store }) = arguments.peer {
-        return peer::peer(workload, store).await;
+    match arguments.command {
+        Some(Command::Peer { workload, store }) => return peer::peer(workload, store).await,
+        Some(Command::Soak(soak)) => return soak::soak(soak).await,
+        None => {}
     }
     let bench = Bench {
         place: arguments.store,
@@ -129,27 +191,33 @@ async fn measure(arguments: Arguments) -> Result<(), Failed> {
             runs: arguments.runs,
             steps: arguments.steps,
             in_flight: arguments.in_flight,
+            kills: arguments.kills,
+            seconds: arguments.seconds,
+            lease: arguments.lease_ms.map(Duration::from_millis),
         },
         progress: Arc::new(Progress::new()),
     };
     let asked = arguments.workload.ok_or("no workload was given")?;
+    if let Workload::Lists = asked {
+        return workloads::lists(&bench).await;
+    }
     let chosen = match asked {
-        Workload::All => Workload::value_variants(),
+        Workload::All => ALL,
         _ => &[asked],
     };
     for workload in chosen {
         let does_not_apply = *workload == Workload::W6 && bench.place.is_volatile();
-        if *workload == Workload::All || (asked == Workload::All && does_not_apply) {
+        if asked == Workload::All && does_not_apply {
             continue;
         }
-        let report = one(&bench, *workload).await;
+        let report = one(&bench, *workload, arguments.stop).await;
         bench.progress.clear();
         report?.print()?;
     }
     Ok(())
 }
 
-async fn one(bench: &Bench, workload: Workload) -> Result<Report, Failed> {
+async fn one(bench: &Bench, workload: Workload, stops: bool) -> Result<Report, Failed> {
     match workload {
         Workload::W1 => workloads::w1(bench).await,
         Workload::W2 => workloads::w2(bench).await,
@@ -157,7 +225,12 @@ async fn one(bench: &Bench, workload: Workload) -> Result<Report, Failed> {
         Workload::W4 => workloads::w4(bench).await,
         Workload::W5 => workloads::w5(bench).await,
         Workload::W6 => workloads::w6(bench).await,
+        Workload::W7 => workloads::w7(bench).await,
+        Workload::Across => workloads::across(bench).await,
+        Workload::Takeover => workloads::takeover(bench, stops).await,
+        Workload::Lateness => workloads::lateness(bench).await,
+        Workload::Idle => workloads::idle(bench).await,
         Workload::Ceiling => workloads::ceiling(bench).await,
-        Workload::All => Err("`all` is several workloads".into()),
+        Workload::Lists | Workload::All => Err("this workload prints lines of its own".into()),
     }
 }

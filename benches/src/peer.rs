@@ -2,11 +2,12 @@
 
 use std::{fs::OpenOptions, path::PathBuf, sync::Arc, time::Duration};
 
+use axum_durable::durable::DurableBuilder;
 use clap::ValueEnum;
 use tokio::time::Instant;
 
 use crate::{
-    flows::{Effects, Out},
+    flows::{Effects, Gate, Out},
     load::{percentile, pool},
     place::Place,
     progress::Progress,
@@ -27,10 +28,16 @@ pub(crate) enum PeerWorkload {
     W6a,
     /// After the kill
     W6b,
+    /// Executes what others start, until it is killed
+    #[value(name = "drive")]
+    Drive,
 }
 
 /// How long the program stays after `END`, so that its memory and CPU time can be read.
 const STAY: Duration = Duration::from_millis(600);
+
+/// How long step 2 has to end, and its result to be refused.
+const AFTERMATH: Duration = Duration::from_secs(2);
 
 /// How long W6a waits for its runs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,6 +61,10 @@ pub(crate) async fn peer(workload: PeerWorkload, place: Option<Place>) -> Result
         PeerWorkload::W5 => contract.w5().await?,
         PeerWorkload::W6a => contract.w6a().await?,
         PeerWorkload::W6b => contract.w6b().await?,
+        PeerWorkload::Drive => {
+            say("BEGIN")?;
+            std::future::pending::<()>().await;
+        }
     }
     tokio::time::sleep(STAY).await;
     Ok(())
@@ -69,8 +80,19 @@ impl Contract {
         let effects = std::env::var_os("BENCH_EFFECTS")
             .map(|path| OpenOptions::new().append(true).create(true).open(path))
             .transpose()?;
-        let effects = Effects::new(effects, std::env::var_os("BENCH_BLOCK").is_some());
-        let engine = Engine::over(place.open().await?, effects, |builder| builder).await?;
+        let until = std::env::var_os("BENCH_UNTIL");
+        let gate = match (until, std::env::var_os("BENCH_BLOCK")) {
+            (Some(file), _) => Gate::Until(file.into()),
+            (None, Some(_)) => Gate::Shut,
+            (None, None) => Gate::Open,
+        };
+        let lease = number("BENCH_LEASE_MS")?;
+        let set = |builder: DurableBuilder| match lease {
+            Some(ms) => builder.lease_ttl(Duration::from_millis(ms as u64)),
+            None => builder,
+        };
+        let effects = Effects::new(effects, gate);
+        let engine = Engine::over(place.open().await?, effects, set).await?;
         Ok(Self {
             engine,
             tag: std::env::var("BENCH_TAG").unwrap_or_else(|_| "r".to_owned()),
@@ -78,6 +100,7 @@ impl Contract {
                 runs: number("BENCH_RUNS")?,
                 steps: number("BENCH_STEPS")?,
                 in_flight: number("BENCH_CONC")?,
+                ..Sizes::default()
             },
             progress: Arc::new(Progress::silent()),
         })
@@ -155,7 +178,8 @@ impl Contract {
         ))
     }
 
-    /// Ends only by being killed.
+    /// Ends only by being killed. Where step 2 is to go on at some time, says how many commits of
+    /// runs were accepted after that.
     async fn w6a(&self) -> Result<(), Failed> {
         let runs = self.sizes.runs_or(500);
         let (engine, tag) = (self.engine.clone(), self.tag.clone());
@@ -171,7 +195,12 @@ impl Contract {
         while self.engine.effects.blocked() < runs && begun.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        let accepted = self.engine.counts.accepted();
         say(&format!("BLOCKED {}", self.engine.effects.blocked()))?;
+        self.engine.effects.opened().await;
+        tokio::time::sleep(AFTERMATH).await;
+        let late = self.engine.counts.accepted() - accepted;
+        say(&format!("LATE {late}"))?;
         std::future::pending().await
     }
 

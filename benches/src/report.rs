@@ -34,6 +34,8 @@ pub(crate) struct Report {
     pub(crate) commits_per_step: Option<f64>,
     /// Changes (starts, deliveries, run commits) in one call of the store, on average.
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) db_commits_per_step: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) changes_per_commit: Option<f64>,
     /// The part of the time during which the store was writing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,9 +57,13 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rss_per_parked_run: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) n10_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) n100_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) n500_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) n1000_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) n2000_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +74,23 @@ pub(crate) struct Report {
     pub(crate) recovered_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) re_executed: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kills: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lease_s: Option<f64>,
+    /// Commits of the stopped process that were accepted after it went on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) late_writes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evicted_p50_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evicted_p99_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queries_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queries_polling_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ceiling_steps_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

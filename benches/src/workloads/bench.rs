@@ -1,12 +1,15 @@
 //! What the workloads share: a place, sizes and an engine.
 
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::{
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
-use axum_durable::{Durable, Workflow, durable::DurableBuilder, store::Store};
+use axum_durable::{Durable, Workflow, durable::DurableBuilder, store::Store, time::Clock};
 
 use crate::{
     counting::{Counting, Counts, Tally},
-    flows::{self, Effects, Out},
+    flows::{self, Effects, Gate, Lateness, Out},
     place::{Files, Place},
     progress::Progress,
     report::{Failed, Report, rounded},
@@ -18,6 +21,9 @@ pub(crate) struct Sizes {
     pub(crate) runs: Option<usize>,
     pub(crate) steps: Option<usize>,
     pub(crate) in_flight: Option<usize>,
+    pub(crate) kills: Option<usize>,
+    pub(crate) seconds: Option<u64>,
+    pub(crate) lease: Option<Duration>,
 }
 
 impl Sizes {
@@ -43,6 +49,14 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
+    /// The same in a database of its own, where the server counts apart.
+    pub(crate) async fn apart(&self) -> Result<Self, Failed> {
+        Ok(Self {
+            place: self.place.apart().await?,
+            ..self.clone()
+        })
+    }
+
     /// An engine over a new, empty store.
     pub(crate) async fn engine(&self, purpose: &str) -> Result<Engine, Failed> {
         self.engine_with(purpose, |builder| builder).await
@@ -55,7 +69,7 @@ impl Bench {
         set: impl FnOnce(DurableBuilder) -> DurableBuilder,
     ) -> Result<Engine, Failed> {
         let (store, files) = self.place.create(purpose).await?;
-        let effects = Effects::new(None, false);
+        let effects = Effects::new(None, Gate::Open);
         let mut engine = Engine::over(store, effects, set).await?;
         engine.files = Some(Arc::new(files));
         Ok(engine)
@@ -75,11 +89,15 @@ impl Bench {
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
     pub(crate) durable: Durable,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counts: Arc<Counts>,
     pub(crate) steps: Workflow<u32, Out>,
     pub(crate) signal: Workflow<u32, Out>,
     pub(crate) park: Workflow<u32, ()>,
     pub(crate) crash: Workflow<u32, Out>,
+    pub(crate) family: Workflow<u32, u32>,
+    pub(crate) timer: Workflow<i64, ()>,
+    pub(crate) lateness: Lateness,
     pub(crate) future_bytes: Arc<AtomicUsize>,
     pub(crate) effects: Arc<Effects>,
     pub(crate) files: Option<Arc<Files>>,
@@ -91,25 +109,36 @@ impl Engine {
         effects: Effects,
         set: impl FnOnce(DurableBuilder) -> DurableBuilder,
     ) -> Result<Self, Failed> {
+        let (lateness, clock) = (Lateness::default(), store.clock());
         let store = Counting::new(store);
         let counts = store.counts();
         let (future_bytes, effects) = (Arc::default(), Arc::new(effects));
         let (steps, signal) = (flows::steps(), flows::signal());
         let (park, crash) = (flows::park(&future_bytes), flows::crash(&effects));
+        let (family, timer) = (
+            flows::family(&steps),
+            flows::timer(Arc::clone(&clock), &lateness),
+        );
         let builder = Durable::builder()
             .store(store)
             .only_registered()
             .register(steps.clone())
             .register(signal.clone())
             .register(park.clone())
-            .register(crash.clone());
+            .register(crash.clone())
+            .register(family.clone())
+            .register(timer.clone());
         Ok(Self {
             durable: set(builder).build().await?,
+            clock,
             counts,
             steps,
             signal,
             park,
             crash,
+            family,
+            timer,
+            lateness,
             future_bytes,
             effects,
             files: None,

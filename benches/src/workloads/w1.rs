@@ -3,12 +3,14 @@
 use axum_durable::store::LivenessLock;
 use tokio::time::Instant;
 
-use super::bench::Bench;
+use super::bench::{Bench, Engine};
 use crate::{
     ceiling::{Bare, Ceiling},
+    flows::{Effects, Gate},
     load::pool,
     place::Files,
     report::{Failed, Report, rounded},
+    server::Server,
 };
 
 const RUNS: usize = 2_000;
@@ -27,7 +29,17 @@ pub(crate) async fn w1(bench: &Bench) -> Result<Report, Failed> {
     let before = measure_ceiling(bench, "ceiling-before").await?;
     let mut report = bench.report("W1");
 
-    let engine = bench.engine("w1").await?;
+    let apart = bench.apart().await?;
+    let server = Server::of(&bench.place, &apart.place).await?;
+    let (place, _files) = apart.place.fresh("w1").await?;
+    // Tables are made here, so that they are not counted.
+    drop(place.open().await?);
+    let counted = match &server {
+        Some(server) => server.left_alone().await?,
+        None => 0,
+    };
+    let effects = Effects::new(None, Gate::Open);
+    let engine = Engine::over(place.open().await?, effects, |it| it).await?;
     let run = |tag: &'static str| {
         let engine = engine.clone();
         move |i: usize| {
@@ -43,6 +55,10 @@ pub(crate) async fn w1(bench: &Bench) -> Result<Report, Failed> {
     report.written(engine.counts.tally().since(tally), runs * steps, wall_s);
     engine.durable.shutdown().await;
     drop(engine);
+    if let Some(server) = server {
+        let made = server.left_alone().await? - counted;
+        report.db_commits_per_step = rounded(made as f64 / ((WARM_UP + runs) * steps) as f64);
+    }
 
     let after = measure_ceiling(bench, "ceiling-after").await?;
     let (ceiling, steps_s) = (before.max(after), (runs * steps) as f64 / wall_s);

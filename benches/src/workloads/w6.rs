@@ -3,49 +3,34 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
 };
 
-use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
-    time::{Instant, timeout},
-};
+use tokio::time::Instant;
 
 use super::bench::Bench;
 use crate::{
+    child::Child,
     place::{Files, Place, with_suffix},
     report::{Failed, Report, rounded},
 };
 
 const RUNS: usize = 500;
 
-/// No recovery takes this long.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 /// Kills a process with all runs inside step 2, and times the next one until all have their
 /// result. The processes are this program as a peer, workloads W6a and W6b.
 pub(crate) async fn w6(bench: &Bench) -> Result<Report, Failed> {
-    let Place::Sqlite(path) = &bench.place else {
-        return Err("W6 does not apply: what is in memory is gone with the process".into());
-    };
-    let scene = Scene::new(path, bench.sizes.runs_or(RUNS))?;
+    let scene = Scene::new(bench).await?;
     bench.progress.show("W6 until the kill", 0, scene.runs);
     let mut blocked = scene.spawn("W6a")?;
-    let count = line_after(&mut blocked.1, "BLOCKED ").await?;
-    if count.trim().parse::<usize>()? != scene.runs {
-        return Err(format!("only {count} of {} runs came to step 2", scene.runs).into());
-    }
-    // SIGKILL: nothing of it gets to say goodbye.
-    blocked.0.kill().await?;
+    blocked.blocked(scene.runs).await?;
+    blocked.kill().await?;
 
     bench.progress.show("W6 until recovered", 0, scene.runs);
     let begun = Instant::now();
     let mut healed = scene.spawn("W6b")?;
-    line_after(&mut healed.1, "END ").await?;
+    healed.line_after("END").await?;
     let recovered_s = begun.elapsed().as_secs_f64();
-    healed.0.wait().await?;
+    healed.ended().await?;
     let mut report = bench.report("W6");
     report.runs = Some(scene.runs);
     report.recovered_s = rounded(recovered_s);
@@ -55,49 +40,45 @@ pub(crate) async fn w6(bench: &Bench) -> Result<Report, Failed> {
 
 /// The database and the effects of the two processes.
 struct Scene {
-    database: PathBuf,
+    place: Place,
     effects: PathBuf,
     runs: usize,
     _files: [Files; 2],
 }
 
 impl Scene {
-    fn new(path: &Path, runs: usize) -> Result<Self, Failed> {
-        let (database, effects) = (with_suffix(path, "-w6"), with_suffix(path, "-w6-effects"));
-        for path in [&database, &effects] {
-            if path.exists() {
-                return Err(format!("`{}` exists; remove it", path.display()).into());
+    async fn new(bench: &Bench) -> Result<Self, Failed> {
+        let effects = match &bench.place {
+            Place::Memory => {
+                return Err("W6 does not apply: what is in memory is gone with the process".into());
             }
+            Place::Sqlite(path) => with_suffix(path, "-w6-effects"),
+            Place::Server { name, .. } => temporary(&format!("{name}-w6-effects")),
+        };
+        if effects.exists() {
+            return Err(format!("`{}` exists; remove it", effects.display()).into());
         }
-        let _files = [Files::of(database.clone()), Files::of(effects.clone())];
+        let (place, files) = bench.place.fresh("w6").await?;
         Ok(Self {
-            database,
+            place,
+            runs: bench.sizes.runs_or(RUNS),
+            _files: [files, Files::of(effects.clone())],
             effects,
-            runs,
-            _files,
         })
     }
 
     /// Starts this program as a peer.
-    fn spawn(&self, workload: &str) -> Result<(Child, Lines<BufReader<ChildStdout>>), Failed> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(["peer", workload])
-            .env("BENCH_SQLITE", &self.database)
-            .env("BENCH_EFFECTS", &self.effects)
-            .env("BENCH_RUNS", self.runs.to_string())
-            .env("BENCH_TAG", "w6")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
+    fn spawn(&self, workload: &str) -> Result<Child, Failed> {
+        let effects = self.effects.to_string_lossy().into_owned();
+        let mut variables = vec![
+            ("BENCH_EFFECTS", effects),
+            ("BENCH_RUNS", self.runs.to_string()),
+            ("BENCH_TAG", "w6".to_owned()),
+        ];
         if workload == "W6a" {
-            command.env("BENCH_BLOCK", "1");
-        } else {
-            command.env_remove("BENCH_BLOCK");
+            variables.push(("BENCH_BLOCK", "1".to_owned()));
         }
-        let mut child = command.spawn()?;
-        let out = child.stdout.take().ok_or("the child has no output")?;
-        Ok((child, BufReader::new(out).lines()))
+        Child::spawn(workload, &self.place, &variables)
     }
 
     /// How often a step 1 was executed beyond the first time; also checks that all steps were.
@@ -118,18 +99,8 @@ impl Scene {
     }
 }
 
-/// The rest of the first line that begins with `word`.
-async fn line_after(
-    lines: &mut Lines<BufReader<ChildStdout>>,
-    word: &str,
-) -> Result<String, Failed> {
-    let find = async {
-        while let Some(line) = lines.next_line().await? {
-            if let Some(rest) = line.strip_prefix(word) {
-                return Ok(rest.to_owned());
-            }
-        }
-        Err(Failed::from(format!("the child ended without `{word}`")))
-    };
-    timeout(PATIENCE, find).await?
+/// A file among the temporary ones of the system, for this process.
+pub(crate) fn temporary(name: &str) -> PathBuf {
+    let name = format!("{name}-{}", std::process::id());
+    Path::join(&std::env::temp_dir(), name)
 }
