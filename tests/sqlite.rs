@@ -14,7 +14,10 @@ use axum_durable::{
     },
     time::Timestamp,
 };
-use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 use tempfile::TempDir;
 
 fn url(folder: &TempDir) -> String {
@@ -35,6 +38,16 @@ fn new_run(id: &str) -> NewRun {
         input,
         due_at,
     )
+}
+
+/// Starts a run in a transaction of the host.
+async fn start_in(store: &SqlStore, tx: &DatabaseTransaction, new: &NewRun) -> StartAck {
+    let batch = Batch {
+        starts: vec![new.clone()],
+        ..Batch::default()
+    };
+    let ack = store.joined(tx).unwrap().commit(&batch).await.unwrap();
+    ack.starts[0]
 }
 
 async fn start(store: &SqlStore, new: NewRun) -> Result<StartAck, StoreError> {
@@ -130,17 +143,10 @@ async fn a_run_of_the_hosts_transaction_begins_with_its_commit() {
             .unwrap();
         let mut new = new_run(id);
         new.tags = vec!["vip".into()];
-        assert_eq!(
-            SqlStore::start_in(&tx, &new, store.clock().now())
-                .await
-                .unwrap(),
-            StartAck::Created
-        );
+        assert_eq!(start_in(&store, &tx, &new).await, StartAck::Created);
         let status = RunStatus::Pending;
         assert_eq!(
-            SqlStore::start_in(&tx, &new, store.clock().now())
-                .await
-                .unwrap(),
+            start_in(&store, &tx, &new).await,
             StartAck::Existing { status }
         );
         if keeps {
@@ -266,7 +272,10 @@ async fn only_one_recoverer_takes_over() {
         start(&store, new).await.unwrap();
         drop(lock);
         let [one, two] = ["one", "two"].map(InstanceId::from_trusted);
-        let (first, second) = tokio::join!(store.recover(&one, 3), other.recover(&two, 3));
+        let (first, second) = tokio::join!(
+            store.recover(&one, 3, &|_| None),
+            other.recover(&two, 3, &|_| None)
+        );
         let (first, second) = (first.unwrap(), second.unwrap());
         assert_eq!(first.runs + second.runs, 1, "round {round}");
         assert_eq!(first.dead.len() + second.dead.len(), 1);

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["id", "time", "payload"],
     &["model"],
     &["protocol", "event"],
-    &["driver"],
+    &["driver", "control_plane"],
     &["store", "transport"],
     &["workflow"],
     &["registry"],
@@ -100,6 +100,30 @@ fn facades_only_point_elsewhere() {
         .filter(|(file, code)| is_facade(file) && has_items(code));
     let busy: Vec<_> = busy.map(|(file, _)| file).collect();
     assert!(busy.is_empty(), "give these items a named file: {busy:?}");
+}
+
+/// The tests that `docs/parity.md` names, by file and function.
+#[test]
+fn parity_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/parity.md")).expect("the page");
+    let mut named = 0;
+    for (file, test) in page.split('`').filter_map(|word| word.rsplit_once("::")) {
+        let is_letter = |it: char| it.is_ascii_lowercase() || "_:".contains(it);
+        let is_name = |word: &str| word.chars().all(is_letter);
+        if !(is_name(file) && is_name(test)) {
+            continue;
+        }
+        let file = file.replace("::", "/");
+        let path = root.join(format!("tests/it/{file}.rs"));
+        let code = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            code.contains(&format!("fn {test}(")),
+            "no test `{file}::{test}`"
+        );
+        named += 1;
+    }
+    assert!(named > 40, "only {named} tests are named");
 }
 
 /// `src/` keyed by module path: `store/sql/run`, and `store/sql` for its `mod.rs`.

@@ -8,16 +8,33 @@
 )]
 
 mod attempts;
+mod branches;
+mod breakpoints;
 mod build;
 mod cancel;
+mod children;
+mod codec;
+mod control;
 mod crash;
+mod dead;
 mod divergence;
+mod events;
 mod faults;
 mod http;
-mod kill;
+mod kit;
+mod limits;
 mod liveness;
 mod operations;
+mod plane;
+#[cfg(feature = "store-postgres")]
+mod plane_postgres;
 mod replay;
 mod runs;
+mod saga;
 mod signals;
 mod support;
+mod tasks;
+mod unwind;
+mod updates;
+mod versions;
+mod webhooks;

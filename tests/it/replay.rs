@@ -80,7 +80,7 @@ async fn execute(store: impl Store + Clone, node: &Node, env: &Arc<Env>) -> Left
                 .unwrap();
         }
     }
-    let ended = tokio::time::timeout(Duration::from_secs(20), started.result()).await;
+    let ended = tokio::time::timeout(Duration::from_secs(60), started.result()).await;
     assert!(
         ended.is_ok(),
         "the run hangs: {:?}\n{:?}",

@@ -143,3 +143,60 @@ async fn a_run_whose_writes_are_refused_is_set_aside_and_others_go_on() {
     assert!(explained.reason.contains("refuses"), "{}", explained.reason);
     durable.shutdown().await;
 }
+
+/// A store that takes no commit of a run for a while, whatever it says, and lives all the same.
+#[derive(Debug)]
+struct Crammed {
+    refusals: AtomicU32,
+    error: fn() -> StoreError,
+}
+
+impl Probe for Crammed {
+    fn check(&self, batch: &Batch) -> Result<(), StoreError> {
+        let has_room = self.refusals.load(Ordering::SeqCst) == 0;
+        if batch.commits.is_empty() || has_room {
+            return Ok(());
+        }
+        self.refusals.fetch_sub(1, Ordering::SeqCst);
+        Err((self.error)())
+    }
+}
+
+/// Whether a run ends that is refused so often that it would be given up, were it to blame.
+async fn outlives_refusals(error: fn() -> StoreError) {
+    let refusals = AtomicU32::new(16);
+    let store = ProbedStore::new(MemoryStore::new(), Crammed { refusals, error });
+    let work = Workflow::<(), u32>::new("work", 1, |ctx, ()| {
+        Box::pin(async move { ctx.step("work", async || Ok::<_, StepError>(1)).await })
+    });
+    let builder = Durable::builder().store(store).register(work.clone());
+    let durable = builder.only_registered().build().await.unwrap();
+    let run = durable.start(&work, ()).id("a").await.unwrap();
+    assert_eq!(run.result().await.unwrap(), 1);
+    assert_eq!(
+        durable.run::<u32>("a").unwrap().status().await.unwrap(),
+        RunStatus::Completed
+    );
+    durable.shutdown().await;
+}
+
+/// A full disk takes the heartbeat, which overwrites, and nothing that adds.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_cannot_be_set_aside_is_not_given_up() {
+    outlives_refusals(|| StoreError::Backend {
+        backend: "test",
+        operation: "commit",
+        source: "not now".into(),
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_run_is_to_blame_for_a_full_disk() {
+    outlives_refusals(|| StoreError::OutOfRoom {
+        backend: "test",
+        operation: "commit",
+        source: "the disk is full".into(),
+    })
+    .await;
+}

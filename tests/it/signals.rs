@@ -1,6 +1,6 @@
 //! Signals and timeouts: each signal takes effect once, and a branch once taken stays taken.
 
-use std::time::Duration;
+use std::{future::IntoFuture as _, time::Duration};
 
 use axum_durable::{
     RunStatus, engine::SignalOutcome, model::CheckpointStatus, model::SignalId, prelude::*,
@@ -8,8 +8,9 @@ use axum_durable::{
 use tokio::join;
 
 use crate::support::{
+    crashes::everywhere,
     ledger::Ledger,
-    world::{World, code, flow, in_every_world},
+    world::{App, World, code, flow, in_every_world, on_every_server, soon},
 };
 
 in_every_world!(
@@ -25,6 +26,31 @@ in_every_world!(
     signals_keep_their_order_in_the_buffer,
     a_signal_of_the_wrong_type_can_be_caught,
     a_caught_step_failure_stays_failed_on_replay,
+    a_run_scoped_signal_goes_to_its_run_alone,
+    a_run_scoped_signal_to_nobody_is_refused,
+    a_signal_with_a_dedupe_id_is_taken_once_per_token,
+    a_run_scoped_wait_outlives_cancel_and_requeue,
+    many_callers_start_one_run_with_all_their_signals,
+);
+
+on_every_server!(
+    a_signal_sent_before_the_wait_is_used,
+    a_signal_sent_during_the_wait_is_used,
+    a_signal_after_the_timeout_never_flips_the_branch,
+    a_delivered_signal_outlives_a_crash_and_beats_the_timeout,
+    a_timeout_is_counted_from_the_wait_and_not_from_the_restart,
+    waits_of_several_runs_are_served_first_in_first_out,
+    waits_of_one_run_are_served_in_the_order_of_their_calls,
+    a_signal_repeated_under_its_id_is_taken_once,
+    a_signal_for_an_abandoned_wait_goes_to_the_next_one,
+    signals_keep_their_order_in_the_buffer,
+    a_signal_of_the_wrong_type_can_be_caught,
+    a_caught_step_failure_stays_failed_on_replay,
+    a_run_scoped_signal_goes_to_its_run_alone,
+    a_run_scoped_signal_to_nobody_is_refused,
+    a_signal_with_a_dedupe_id_is_taken_once_per_token,
+    a_run_scoped_wait_outlives_cancel_and_requeue,
+    many_callers_start_one_run_with_all_their_signals,
 );
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -266,4 +292,127 @@ async fn a_caught_step_failure_stays_failed_on_replay(world: World) {
     let answer = app.output::<Option<String>>("a").await;
     assert_eq!(answer.as_deref(), Some("declined"));
     assert_eq!(ledger.count("charge"), 1);
+}
+
+/// Waits a minute for `number` of its own run.
+fn own() -> Workflow<(), u32> {
+    flow("own", |ctx, ()| async move {
+        let number = ctx.wait_for_signal("number").run_scoped();
+        number.timeout(MINUTE).await
+    })
+}
+
+async fn a_run_scoped_signal_goes_to_its_run_alone(world: World) {
+    let app = world.open(|it| it.register(own())).await;
+    for run in ["a", "b"] {
+        app.begin(&own(), (), run).await;
+        app.waits_for(run, "number").await;
+    }
+    assert_eq!(app.send("number", 0).await, SignalOutcome::Buffered);
+    let sent = soon("the signal", app.signal("number", 2).to_run("b")).await;
+    assert_eq!(sent.unwrap(), SignalOutcome::Delivered);
+    assert_eq!(app.output::<u32>("b").await, 2);
+    app.crash().await;
+    let api = world.api().await;
+    api.signal("number", 1).to_run("a").await.unwrap();
+    let app = world.open(|it| it.register(own())).await;
+    assert_eq!(app.output::<u32>("a").await, 1);
+}
+
+async fn a_run_scoped_signal_to_nobody_is_refused(world: World) {
+    let app = world.open(|it| it.register(own())).await;
+    let unknown = app.signal("number", 1).to_run("none").await.unwrap_err();
+    assert!(unknown.is_not_found(), "{unknown}");
+    app.begin(&own(), (), "a").await;
+    app.waits_for("a", "number").await;
+    world.clock.advance(MINUTE);
+    assert_eq!(code(&app.ended("a").await), Some("signal_timeout"));
+    let late = app.signal("number", 1).to_run("a").await.unwrap_err();
+    assert!(late.to_string().contains("failed"), "{late}");
+}
+
+async fn a_signal_with_a_dedupe_id_is_taken_once_per_token(world: World) {
+    let app = world.open(|it| it.register(own())).await;
+    for run in ["a", "b"] {
+        app.begin(&own(), (), run).await;
+        app.waits_for(run, "number").await;
+        let send = || app.signal("number", 7).to_run(run).dedupe_id("mail-1");
+        assert_eq!(send().await.unwrap(), SignalOutcome::Delivered);
+        let again = send().await;
+        assert!(!matches!(again, Ok(SignalOutcome::Delivered)), "{again:?}");
+        assert_eq!(app.output::<u32>(run).await, 7);
+    }
+    let global = || app.signal("elsewhere", 7).dedupe_id("mail-1");
+    assert_eq!(global().await.unwrap(), SignalOutcome::Buffered);
+    assert_eq!(global().await.unwrap(), SignalOutcome::Duplicate);
+}
+
+async fn a_run_scoped_wait_outlives_cancel_and_requeue(world: World) {
+    let app = world.open(|it| it.register(own())).await;
+    app.begin(&own(), (), "a").await;
+    app.waits_for("a", "number").await;
+    app.cancel("a").await.unwrap();
+    app.ended("a").await;
+    app.requeue("a").await.unwrap();
+    app.waits_for("a", "number").await;
+    app.signal("number", 4).to_run("a").await.unwrap();
+    assert_eq!(app.output::<u32>("a").await, 4);
+}
+
+async fn many_callers_start_one_run_with_all_their_signals(world: World) {
+    let sum = || {
+        flow("sum", |ctx, ()| async move {
+            let mut all = Vec::new();
+            while all.len() < 10 {
+                all.push(ctx.wait_for_signal::<u32>("add").run_scoped().await?);
+            }
+            all.sort_unstable();
+            Ok(all)
+        })
+    };
+    let app = world.open(move |it| it.register(sum())).await;
+    let add = |n: u32| {
+        let call = app.signal_with_start(sum(), ()).id("sum");
+        let call = call.signal_run("add", n).dedupe_id(n.to_string());
+        app.run(call.into_future())
+    };
+    let calls = (0..10).chain(0..10).map(add);
+    let runs = soon("the calls", futures_util::future::join_all(calls)).await;
+    let new = runs.iter().filter(|run| run.as_ref().unwrap().is_new());
+    assert_eq!(new.count(), 1);
+    let all: Vec<u32> = (0..10).collect();
+    assert_eq!(app.output::<Vec<u32>>("sum").await, all);
+    let refused = app
+        .signal_with_start(sum(), ())
+        .id("x")
+        .signal("y", "x".repeat(9_000_000));
+    assert!(refused.await.unwrap_err().to_string().contains("limit"));
+    assert!(app.get_run("x").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn signals_that_start_their_run_survive_a_crash_at_every_commit() {
+    let sum = || {
+        flow("sum", |ctx, ()| async move {
+            let mut all = Vec::new();
+            while all.len() < 3 {
+                all.push(ctx.wait_for_signal::<u32>("add").run_scoped().await?);
+                ctx.step("add", async || Ok::<_, StepError>(())).await?;
+            }
+            Ok(all)
+        })
+    };
+    let play = async |app: &App| {
+        for n in 0..3_u32 {
+            let call = app.signal_with_start(sum(), ()).id("sum");
+            let call = call.signal_run("add", n).dedupe_id(n.to_string());
+            // Once the run has ended, it was told everything by the process that has died.
+            drop(app.run(call.into_future()).await);
+        }
+        // One whose answer was lost may have come after the next one, but each came once.
+        let mut all = app.output::<Vec<u32>>("sum").await;
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2]);
+    };
+    everywhere(6, move |it| it.register(sum()), play).await;
 }

@@ -37,6 +37,37 @@ async fn patient(ctx: &WorkflowCtx) -> Result<u32> {
     ctx.step("three", async || Ok(two + 1)).await
 }
 
+/// Stands at a breakpoint.
+#[workflow]
+pub(super) async fn guarded(ctx: &WorkflowCtx) -> Result<()> {
+    ctx.breakpoint("look").await;
+    Ok(())
+}
+
+/// Waits for somebody to finish its task.
+#[workflow]
+pub(super) async fn outsourced(ctx: &WorkflowCtx) -> Result<u32> {
+    ctx.task("count", async |_| Ok(())).await
+}
+
+/// Takes even numbers by update and replies with their half, until that is 0.
+#[workflow]
+pub(super) async fn halver(ctx: &WorkflowCtx) -> Result<()> {
+    loop {
+        let update = ctx.on_update::<u32, u32>("halve");
+        let is_even = |n: &u32| n.is_multiple_of(2).then_some(()).ok_or("it is odd");
+        let update = update.validate(is_even).await?;
+        let half = update.args() / 2;
+        match half {
+            4 => update.fail(StepError::fatal("four", "not four"))?,
+            half => update.reply(&half)?,
+        }
+        if half == 0 {
+            return Ok(());
+        }
+    }
+}
+
 /// Fails for good.
 #[workflow]
 async fn unlucky(ctx: &WorkflowCtx, secret: String) -> Result<()> {
@@ -68,6 +99,8 @@ pub(super) async fn on(store: MemoryStore, drive: bool) -> Durable {
     let builder = builder.register(greet).register(patient);
     let builder = builder.register(unlucky).register(wordy);
     let builder = builder.register(busy);
+    let builder = builder.register(guarded).register(outsourced);
+    let builder = builder.register(halver);
     builder.drive(drive).build().await.unwrap()
 }
 
@@ -125,6 +158,11 @@ impl App {
     pub(super) async fn post(&self, path: &str) -> Answer {
         ask(&self.router, local("POST", path)).await
     }
+
+    pub(super) async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let request = local(method, path).header("content-type", "application/json");
+        ask_with(&self.router, request, body.to_string()).await
+    }
 }
 
 /// Waits until the run stands as asked.
@@ -181,7 +219,15 @@ impl Answer {
 }
 
 pub(super) async fn ask(router: &Router, request: request::Builder) -> Answer {
-    let request = request.body(Body::empty()).unwrap();
+    ask_with(router, request, Body::empty()).await
+}
+
+pub(super) async fn ask_with(
+    router: &Router,
+    request: request::Builder,
+    body: impl Into<Body>,
+) -> Answer {
+    let request = request.body(body.into()).unwrap();
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
@@ -195,7 +241,10 @@ pub(super) async fn ask(router: &Router, request: request::Builder) -> Answer {
 /// A server-sent event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sent {
+    /// The id of a stream of one run.
     pub(super) id: Option<u64>,
+    /// The id as it was sent.
+    pub(super) position: Option<String>,
     pub(super) event: String,
     pub(super) data: Value,
 }
@@ -264,7 +313,8 @@ fn parse(text: &str) -> Option<Sent> {
         (!found.is_empty()).then(|| found.iter().map(|(_, value)| *value).collect::<String>())
     };
     Some(Sent {
-        id: field("id").map(|id| id.parse().unwrap()),
+        id: field("id").and_then(|id| id.parse().ok()),
+        position: field("id"),
         event: field("event")?,
         data: serde_json::from_str(&field("data")?).unwrap(),
     })

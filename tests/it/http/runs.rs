@@ -151,7 +151,17 @@ async fn the_workflows_are_listed_with_shape_and_schemas() {
         .iter()
         .map(|it| it["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["busy", "greet", "patient", "unlucky", "wordy"]);
+    let expected = [
+        "busy",
+        "greet",
+        "guarded",
+        "halver",
+        "outsourced",
+        "patient",
+        "unlucky",
+        "wordy",
+    ];
+    assert_eq!(names, expected);
     let greet = &workflows[1]["versions"][0];
     assert_eq!(greet["version"], 2);
     assert_eq!(greet["tags"], json!(["polite"]));

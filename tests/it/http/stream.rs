@@ -1,10 +1,11 @@
 //! Following a run by server-sent events.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::http::StatusCode;
 use axum_durable::MemoryStore;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::app::{App, Events, Sent, ask, local, on};
 
@@ -171,6 +172,26 @@ async fn a_run_that_executes_elsewhere_can_be_followed() {
         events.rest().await.last().unwrap().data["status"],
         "completed"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_executes_elsewhere_is_followed_without_delay() {
+    let store = MemoryStore::new();
+    let driver = App::of(on(store.clone(), true).await);
+    let api = App::of(on(store, false).await);
+    driver.patient("p").await;
+    let mut events = Events::open(&api.router, local("GET", STREAM)).await;
+    events.up_to("run").await;
+    // Shortly after a look at the store, by a clock that stands still while anything happens.
+    tokio::time::timeout(Duration::from_millis(20_100), events.next())
+        .await
+        .unwrap_err();
+    let begun = Instant::now();
+    driver.go("p").await;
+    let end = events.rest().await;
+    assert_eq!(end.last().unwrap().data["status"], "completed");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(200), "it polled: {took:?}");
 }
 
 #[tokio::test]

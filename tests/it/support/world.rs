@@ -10,16 +10,15 @@ use axum_durable::{
     model::{Checkpoint, Run},
     prelude::*,
     store::RunRecord,
-    testing::{ManualClock, Probe, ProbedStore},
+    testing::{ManualClock, Probe, ProbedStore, Process},
     time::Clock,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::runtime::Runtime;
 
 use super::probes::Quiet;
 
 /// How long anything in a test may take in real time. Only a failing test waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes a test of each function, in every world.
 macro_rules! in_every_world {
@@ -52,6 +51,34 @@ macro_rules! in_every_world {
 
 pub(crate) use in_every_world;
 
+/// Makes a test of each function, on each server that is at hand.
+macro_rules! on_every_server {
+    ($($name:ident),+ $(,)?) => {
+        mod on_servers {
+            use crate::support::{services::Server, world::World};
+            $(mod $name {
+                use super::*;
+
+                #[tokio::test]
+                async fn on_postgres() {
+                    if let Some(world) = World::server(Server::Postgres).await {
+                        super::super::$name(world).await;
+                    }
+                }
+
+                #[tokio::test]
+                async fn on_mysql() {
+                    if let Some(world) = World::server(Server::MySql).await {
+                        super::super::$name(world.evicting()).await;
+                    }
+                }
+            })+
+        }
+    };
+}
+
+pub(crate) use on_every_server;
+
 /// A workflow from a closure that returns a future.
 pub(crate) fn flow<I, O, F, Fut>(name: &'static str, body: F) -> Workflow<I, O>
 where
@@ -64,7 +91,7 @@ where
 }
 
 /// The outcome of a future that must come soon.
-pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+pub(crate) async fn soon<F: IntoFuture>(what: &str, future: F) -> F::Output {
     let outcome = tokio::time::timeout(PATIENCE, future).await;
     outcome.unwrap_or_else(|_| panic!("{what} did not come"))
 }
@@ -74,6 +101,7 @@ pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
 enum Place {
     Memory(MemoryStore),
     Sqlite(tempfile::TempDir),
+    Server(super::services::Place),
 }
 
 /// A store and a clock. Each process opened in it has connections of its own.
@@ -105,6 +133,18 @@ impl World {
     /// A world whose time passes by `clock`.
     pub(crate) fn sqlite_by(clock: impl Clock) -> Self {
         Self::sqlite_with(Arc::new(clock), ManualClock::default())
+    }
+
+    /// A world in a place of its own on a server, if that is at hand.
+    pub(crate) async fn server(server: super::services::Server) -> Option<Self> {
+        let place = Place::Server(server.place().await?);
+        let clock = ManualClock::default();
+        Some(Self {
+            place,
+            used: Arc::new(clock.clone()),
+            clock,
+            evicts: false,
+        })
     }
 
     fn memory_with(used: Arc<dyn Clock>, clock: ManualClock) -> Self {
@@ -139,16 +179,32 @@ impl World {
     pub(crate) async fn store<P: Probe>(&self, probe: P) -> ProbedStore<P> {
         match &self.place {
             Place::Memory(store) => ProbedStore::new(store.clone(), probe),
-            Place::Sqlite(_) => ProbedStore::new(self.sql().await, probe),
+            Place::Sqlite(_) | Place::Server(_) => ProbedStore::new(self.sql().await, probe),
         }
     }
 
-    /// Opens the SQLite store.
-    pub(crate) async fn sql(&self) -> SqlStore {
+    pub(crate) fn is_memory(&self) -> bool {
+        matches!(self.place, Place::Memory(_))
+    }
+
+    /// Where the database lies.
+    pub(crate) fn folder(&self) -> &std::path::Path {
         let Place::Sqlite(folder) = &self.place else {
             panic!("this world has no database");
         };
-        let url = format!("sqlite://{}", folder.path().join("t.db").display());
+        folder.path()
+    }
+
+    /// Opens the database.
+    pub(crate) async fn sql(&self) -> SqlStore {
+        if let Place::Server(place) = &self.place {
+            let mut options = SqlStore::options().clock(Arc::clone(&self.used));
+            if let Some(schema) = place.schema() {
+                options = options.schema(schema);
+            }
+            return options.connect(&place.url()).await.unwrap();
+        }
+        let url = format!("sqlite://{}", self.folder().join("t.db").display());
         let options = SqlStore::options().clock(Arc::clone(&self.used));
         options.connect(&url).await.unwrap()
     }
@@ -167,22 +223,14 @@ impl World {
         probe: P,
         add: impl FnOnce(DurableBuilder) -> DurableBuilder + Send + 'static,
     ) -> App {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
         let store = self.store(probe).await;
         let mut config = EngineConfig::default();
         config.evict_at_every_wait = self.evicts;
         config.recovery_interval = Duration::from_millis(20);
         let builder = Durable::builder().config(config).store(store);
         let builder = add(builder.only_registered());
-        let durable = runtime.spawn(async move { builder.build().await });
-        App {
-            durable: soon("the engine", durable).await.unwrap().unwrap(),
-            runtime: Some(runtime),
-        }
+        let process = soon("the engine", Process::start(builder)).await;
+        App(process.unwrap())
     }
 
     /// A process that executes nothing: it starts, signals and reads.
@@ -191,36 +239,22 @@ impl World {
     }
 }
 
-/// A process: an engine on a runtime of its own, so that it can die.
+/// A process.
 #[derive(Debug)]
-pub(crate) struct App {
-    durable: Durable,
-    runtime: Option<Runtime>,
-}
+pub(crate) struct App(Process);
 
 impl Deref for App {
     type Target = Durable;
 
     fn deref(&self) -> &Durable {
-        &self.durable
-    }
-}
-
-impl Drop for App {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        self.0.durable()
     }
 }
 
 impl App {
-    /// Dies as by kill -9: every task is dropped where it stands and nothing is given back.
-    /// Nothing of it lives when this returns.
-    pub(crate) async fn crash(mut self) {
-        let runtime = self.runtime.take().unwrap();
-        let end = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE));
-        end.await.unwrap();
+    /// Dies as by kill -9; see [`Process::crash`].
+    pub(crate) async fn crash(self) {
+        self.0.crash().await;
     }
 
     /// Runs something inside the process.
@@ -229,8 +263,7 @@ impl App {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let runtime = self.runtime.as_ref().unwrap();
-        runtime.spawn(future).await.unwrap()
+        self.0.run(future).await.unwrap()
     }
 
     /// Starts a run inside the process.
@@ -244,19 +277,14 @@ impl App {
         I: Serialize + 'static,
         O: 'static,
     {
-        let start = self.durable.start(workflow, input).id(id);
+        let start = self.start(workflow, input).id(id);
         let start = start.into_future();
         soon("the start", self.run(start)).await.unwrap()
     }
 
     /// Shuts down in an orderly way.
     pub(crate) async fn stop(self) {
-        let durable = self.durable.clone();
-        soon(
-            "the shutdown",
-            self.run(async move { durable.shutdown().await }),
-        )
-        .await;
+        soon("the shutdown", self.0.stop()).await;
     }
 
     /// Sends a signal and says what became of it.
@@ -265,7 +293,7 @@ impl App {
         token: &str,
         value: impl Serialize,
     ) -> axum_durable::engine::SignalOutcome {
-        let sent = self.durable.signal(token, value);
+        let sent = self.signal(token, value);
         soon("the signal", sent).await.unwrap()
     }
 
@@ -319,7 +347,7 @@ impl App {
     /// What is stored of a run.
     pub(crate) async fn record(&self, run: &str) -> RunRecord {
         let run = axum_durable::id::RunId::from_trusted(run);
-        let store = self.durable.engine().store();
+        let store = self.engine().store();
         store.load(&run).await.unwrap().unwrap()
     }
 

@@ -209,7 +209,7 @@ fn print(nodes: &[OutlineNode], depth: usize, text: &mut String) {
         [OutlineNode::Operation { kind, name, .. }, ..] => (format!("{kind} {name}"), &[][..]),
         [OutlineNode::Branch { condition, arms, .. }, ..] => (format!("if {condition}"), *arms),
         [OutlineNode::Loop { head, body, .. }, ..] => {
-            let arm = OutlineArm { label: "", nodes: body };
+            let arm = OutlineArm { label: "", leaves: false, nodes: body };
             return print_node(head, &[arm], depth, &indent, text, &nodes[1..]);
         }
         [OutlineNode::Join { kind, arms, .. }, ..] => ((*kind).to_owned(), *arms),
