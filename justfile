@@ -30,3 +30,11 @@ bench *args="all":
 # The checkout example on http://127.0.0.1:3000.
 example *args:
     cargo run -p axum-checkout -- {{ args }}
+
+# Builds the dashboard into dashboard-ui/dist, which is committed. Needs Node 20.
+ui:
+    cd dashboard-ui && npm ci && npm run check && npm run build
+
+# Everything about the dashboard, in a browser too.
+check-ui:
+    .ci/dashboard
