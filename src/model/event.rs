@@ -63,8 +63,7 @@ impl Facts {
         Self(facts)
     }
 
-    /// What a wait for events called `name` asks for: nothing more, until it is
-    /// [narrowed](Self::and).
+    /// What a wait for events called `name` asks for: nothing more, until it is narrowed.
     #[must_use]
     pub fn of_any(name: &str) -> Self {
         Self(vec![fact_of_name(name)])
