@@ -80,8 +80,8 @@ pub enum StoreError {
         limit: Duration,
     },
 
-    /// The backend has no room for what is to be written: a full disk, or one that fails. Nothing
-    /// is wrong with the call; it is for whoever looks after the machine to mend.
+    /// The backend has no room for what is to be written: its disk is full. Nothing is wrong with
+    /// the call; it is for whoever looks after the machine to mend.
     #[error("{operation} failed in the {backend} store for want of room")]
     OutOfRoom {
         /// Which store.

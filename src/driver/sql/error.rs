@@ -68,24 +68,20 @@ impl SqlError {
                 .is_some_and(|text| text.contains("maximum statement execution time exceeded"))
     }
 
-    /// Whether the database has no room to write into, or its disk fails.
+    /// Whether the database has no room to write into. Other failures of a disk are not meant: a
+    /// sector that cannot be read may concern one run alone, and must not make all others wait.
     pub(crate) fn is_out_of_room(&self) -> bool {
         #[cfg(feature = "store-mysql")]
         if let Some(error) = self
             .database()
             .and_then(|it| it.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>())
         {
-            // Disk full, error from the storage engine, table full.
-            return matches!(error.number(), 1021 | 1030 | 1114);
+            // Disk full, table full.
+            return matches!(error.number(), 1021 | 1114);
         }
-        let Some(code) = self.code() else {
-            return false;
-        };
-        // SQLite's extended codes have the plain one in their last byte: IOERR, FULL. PostgreSQL:
-        // disk_full, io_error.
-        let plain = code.parse::<u32>().ok().filter(|_| code.len() < 5);
-        plain.is_some_and(|code| matches!(code & 0xff, 10 | 13))
-            || matches!(code.as_str(), "53100" | "58030")
+        // SQLite: FULL, IOERR_WRITE. PostgreSQL: disk_full.
+        self.code()
+            .is_some_and(|code| matches!(code.as_str(), "13" | "778" | "53100"))
     }
 
     /// Finds an error of the database on its way up, wherever it was put.

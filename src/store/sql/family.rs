@@ -1,5 +1,8 @@
 //! What many runs of a batch have to do with each other, a statement for each kind of change:
 //! children that were stored, waits for the ends of runs, and ends that are told of.
+//!
+//! All of it is part of the transaction of the batch: a crash between two of these statements leaves
+//! nothing of them, and whoever takes the runs over writes the same again.
 
 use std::collections::{BTreeMap, BTreeSet};
 

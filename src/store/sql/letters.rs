@@ -1,4 +1,5 @@
-//! Runs that are started for those that are given up.
+//! Runs that are started for those that are given up, in the transaction that gives these up: a
+//! crash leaves both or neither, and in the second case the next recoverer does both.
 
 use super::care::Care;
 use super::record;
