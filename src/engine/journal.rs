@@ -277,10 +277,11 @@ fn unzip(queue: Queue) -> (Batch, Waiting) {
 async fn write(core: &Core, queue: Queue) {
     let (batch, waiting) = unzip(queue);
     let mut failures = 0;
+    let mut suspicions = 0;
     let mut is_well = false;
     let mut wait = FIRST_WAIT;
     loop {
-        let has_room = match core.store.commit(&batch).await {
+        let is_suspect = match core.store.commit(&batch).await {
             Ok(ack) => return waiting.answer(ack),
             Err(error) => {
                 failures += 1;
@@ -294,16 +295,16 @@ async fn write(core: &Core, queue: Queue) {
                     error = &error as &dyn std::error::Error,
                     failures, "commit failed, trying again"
                 );
-                // For want of room nothing of what is written is to blame.
-                !matches!(error, StoreError::OutOfRoom { .. })
+                error.may_blame_the_write()
             }
         };
-        if has_room && failures >= SUSPECT_AFTER && batch.len() > 1 {
+        suspicions += u32::from(is_suspect);
+        if is_suspect && suspicions >= SUSPECT_AFTER && batch.len() > 1 {
             return write_singly(core, batch, waiting).await;
         }
-        if has_room && failures >= 2 * SUSPECT_AFTER {
+        if suspicions >= 2 * SUSPECT_AFTER {
             let was_well = is_well;
-            is_well = takes_writes(core).await;
+            is_well = is_suspect && takes_writes(core).await;
             // A store that has just come back is well after the failure, but was not before it.
             if was_well && is_well && set_aside(core, &batch).await {
                 error!("the store refuses a change again and again; it is given up");

@@ -135,6 +135,7 @@ fn of_store(error: &StoreError) -> Problem {
         }
         StoreError::Backend { .. }
         | StoreError::OutOfRoom { .. }
+        | StoreError::Unreachable { .. }
         | StoreError::LeaseLost { .. }
         | StoreError::InstanceLost { .. } => {
             Problem::unavailable("the store did not answer; try again")

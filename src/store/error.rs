@@ -93,6 +93,18 @@ pub enum StoreError {
         source: Box<dyn Error + Send + Sync>,
     },
 
+    /// The backend gave no connection for the call, so nothing was read or written.
+    #[error("{operation} had no connection to the {backend} store")]
+    Unreachable {
+        /// Which store.
+        backend: &'static str,
+        /// What was being done.
+        operation: &'static str,
+        /// What the backend said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+
     /// The backend refused or dropped the call. The outcome of a write is unknown.
     #[error("{operation} failed in the {backend} store")]
     Backend {
@@ -112,7 +124,17 @@ impl StoreError {
     pub const fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Backend { .. } | Self::TooSlow { .. } | Self::OutOfRoom { .. }
+            Self::Backend { .. }
+                | Self::TooSlow { .. }
+                | Self::OutOfRoom { .. }
+                | Self::Unreachable { .. }
         )
+    }
+
+    /// Whether what was to be written may be why it was not. Not so if the backend was away or has
+    /// no room for anything.
+    #[must_use]
+    pub const fn may_blame_the_write(&self) -> bool {
+        !matches!(self, Self::OutOfRoom { .. } | Self::Unreachable { .. })
     }
 }

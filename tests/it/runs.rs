@@ -200,3 +200,14 @@ async fn no_run_is_to_blame_for_a_full_disk() {
     })
     .await;
 }
+
+/// A server that has no connections left gives one now and then, to the heartbeat.
+#[tokio::test(start_paused = true)]
+async fn no_run_is_to_blame_for_a_store_without_connections() {
+    outlives_refusals(|| StoreError::Unreachable {
+        backend: "test",
+        operation: "commit",
+        source: "too many clients".into(),
+    })
+    .await;
+}

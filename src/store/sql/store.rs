@@ -143,7 +143,23 @@ impl SqlStore {
 
     pub(super) async fn write(&self, operation: &'static str) -> Result<Session<'_>, StoreError> {
         let session = self.0.database.write().await;
-        session.map_err(|error| self.failed(operation, error))
+        session.map_err(|error| self.unreachable(operation, error))
+    }
+
+    /// The error of a call that got no connection, and so has not begun.
+    fn unreachable(&self, operation: &'static str, error: SqlError) -> StoreError {
+        match self.failed(operation, error) {
+            StoreError::Backend {
+                backend,
+                operation,
+                source,
+            } => StoreError::Unreachable {
+                backend,
+                operation,
+                source,
+            },
+            other => other,
+        }
     }
 
     /// What a transaction of this reader has to say about its time, if connections keep nothing.
@@ -159,7 +175,7 @@ impl SqlStore {
             Reader::Engine => self.0.database.read().await,
             Reader::People => self.0.database.look().await,
         };
-        session.map_err(|error| self.failed(operation, error))
+        session.map_err(|error| self.unreachable(operation, error))
     }
 
     pub(super) fn joined_session<'a>(&self, transaction: &'a DatabaseTransaction) -> Session<'a> {
