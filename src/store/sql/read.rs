@@ -68,6 +68,8 @@ impl ReadStore for SqlStore {
             }
         }
         if let Some(workflow) = &query.workflow {
+            // MySQL's text names the index that gives the order; of one workflow it is this one.
+            text = text.replace("durable_runs_newest", "durable_runs_of");
             text += &format!(" AND workflow = {}", next());
             args = args.with(workflow.to_string());
         }

@@ -1,0 +1,1 @@
+CREATE INDEX durable_runs_of ON durable_runs (workflow, created_at, id);
