@@ -8,10 +8,12 @@ mod progress;
 mod redact;
 mod row;
 mod survey;
+mod undo;
 
 pub use explain::{Explanation, Waiting};
 pub use gateway::Control;
 pub use progress::Progress;
 pub use redact::{Exposure, ExposureKind, Redactor};
 pub use row::{Display, Row, RowPage};
-pub use survey::{Bucket, FailureGroup, Survey, WorkflowSurvey};
+pub use survey::{Bucket, Facets, FailureGroup, Survey, WorkflowSurvey};
+pub use undo::{DoneStep, UndoPlan};

@@ -97,14 +97,53 @@ pub struct FailureGroup {
     pub statuses: BTreeMap<RunStatus, usize>,
 }
 
+/// How many of the newest runs that match a query stand where, and what they are.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Facets {
+    /// How many runs were read.
+    pub runs: usize,
+    /// Whether these are all that match.
+    pub is_complete: bool,
+    /// How many stand where.
+    pub statuses: BTreeMap<RunStatus, usize>,
+    /// How many are of which workflow.
+    pub workflows: BTreeMap<Arc<str>, usize>,
+    /// How many have which tag.
+    pub tags: BTreeMap<Arc<str>, usize>,
+}
+
 impl Control {
+    /// Counts the newest runs that match a query. Where its page begins and how long it is does not
+    /// matter.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn facets(&self, query: &RunQuery) -> Result<Facets, StoreError> {
+        let (runs, is_complete) = self.newest(query.clone()).await?;
+        let mut facets = Facets {
+            runs: runs.len(),
+            is_complete,
+            statuses: count(&runs),
+            ..Facets::default()
+        };
+        for run in runs {
+            *facets.workflows.entry(run.workflow.name).or_default() += 1;
+            for tag in run.tags {
+                *facets.tags.entry(tag).or_default() += 1;
+            }
+        }
+        Ok(facets)
+    }
+
     /// What the newest runs say together.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn survey(&self) -> Result<Survey, StoreError> {
-        let (runs, is_complete) = self.newest(&[]).await?;
+        let (runs, is_complete) = self.newest(RunQuery::default()).await?;
         let at = self.engine().clock().now();
         let mut by_workflow = BTreeMap::<WorkflowKey, Vec<&Run>>::new();
         for run in &runs {
@@ -137,7 +176,11 @@ impl Control {
     ///
     /// [`StoreError`].
     pub async fn failures(&self) -> Result<(Vec<FailureGroup>, bool), StoreError> {
-        let (runs, is_complete) = self.newest(&FAILURES).await?;
+        let failed = RunQuery {
+            statuses: FAILURES.to_vec(),
+            ..RunQuery::default()
+        };
+        let (runs, is_complete) = self.newest(failed).await?;
         let mut groups = BTreeMap::<(Arc<str>, Option<String>, String), FailureGroup>::new();
         for run in runs {
             let failure = run.failure.as_ref();
@@ -168,12 +211,10 @@ impl Control {
         Ok((groups, is_complete))
     }
 
-    async fn newest(&self, statuses: &[RunStatus]) -> Result<(Vec<Run>, bool), StoreError> {
-        let mut query = RunQuery {
-            statuses: statuses.to_vec(),
-            limit: RunQuery::MAX_LIMIT,
-            ..RunQuery::default()
-        };
+    /// The newest runs that match, and whether these are all.
+    async fn newest(&self, mut query: RunQuery) -> Result<(Vec<Run>, bool), StoreError> {
+        query.limit = RunQuery::MAX_LIMIT;
+        query.after = None;
         let mut runs = Vec::new();
         loop {
             let page = self.list(&query).await?;

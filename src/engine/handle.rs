@@ -95,6 +95,13 @@ impl Engine {
         Ok(Self { core })
     }
 
+    /// Whether instances tell each other news; without it they find it in the store, at their
+    /// polls.
+    #[must_use]
+    pub fn has_control_plane(&self) -> bool {
+        self.core.herald.plane().is_some()
+    }
+
     /// Starts a run.
     ///
     /// # Errors

@@ -2,10 +2,10 @@
 
 #[cfg(feature = "dashboard")]
 use std::convert::Infallible;
-use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
+use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{ConnectInfo, FromRequestParts, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -104,13 +104,55 @@ impl fmt::Debug for Guard {
     }
 }
 
+/// How often a stream that is open asks whether it still may be: longer than a session is good
+/// after its end it does not live.
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+
+/// By what whoever has asked was let in, to ask again while an answer lasts.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    guard: Guard,
+    parts: Arc<Parts>,
+    access: Access,
+}
+
+impl Standing {
+    /// Returns once the same request would be refused or allowed something else: the session has
+    /// ended, or its rights were changed.
+    pub(super) async fn ended(self) {
+        loop {
+            tokio::time::sleep(ASK_AGAIN).await;
+            let again = self.guard.admit(Parts::clone(&self.parts)).await;
+            if !again.is_ok_and(|access| access == self.access) {
+                return;
+            }
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Standing {
+    type Rejection = Problem;
+
+    /// The guard has left it in the request.
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let standing = parts.extensions.get::<Self>();
+        standing.cloned().ok_or_else(Problem::internal)
+    }
+}
+
 /// The middleware in front of every route of the router.
 pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let mut response = match guard.admit(parts.clone()).await {
         Ok(access) => {
+            let standing = Standing {
+                guard: guard.clone(),
+                parts: Arc::new(parts.clone()),
+                access: access.clone(),
+            };
             let mut request = Request::from_parts(parts, body);
             request.extensions_mut().insert(access);
+            request.extensions_mut().insert(standing);
             next.run(request).await
         }
         Err(refusal) => refusal,

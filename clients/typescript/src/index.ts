@@ -7,7 +7,7 @@
  * const durable = durableClient({ baseUrl: "http://localhost:3000/durable/api" });
  * const failed = await durable.runs({ status: "failed" });
  * await durable.retry(failed.runs[0].id, "the card provider is back");
- * const close = durable.streamRun("order-7", { onRun: (run) => console.log(run.status) });
+ * const close = durable.streamRun("order-7", (event) => console.log(event.kind, event));
  * ```
  *
  * @module
@@ -48,12 +48,17 @@ export type Workflow = Schemas["WorkflowView"];
 export type WorkflowVersion = Schemas["VersionView"];
 export type Problem = Schemas["Problem"];
 export type AuditLog = Schemas["AuditLog"];
+export type UndoPlan = Schemas["UndoView"];
+export type Facets = Schemas["FacetsView"];
 export type ForkRequest = Schemas["ForkBody"];
 export type Fork = Schemas["ForkView"];
 export type LiveEvent = Schemas["LiveEvent"];
 
 /** Which runs to list. */
 export type RunFilter = NonNullable<operations["list_runs"]["parameters"]["query"]>;
+
+/** Which runs to count. */
+export type FacetFilter = NonNullable<operations["get_facets"]["parameters"]["query"]>;
 
 /** An answer that is no success, with the problem document that came with it. */
 export class DurableError extends Error {
@@ -106,6 +111,10 @@ export interface DurableClient {
   step(id: string, seq: number, signal?: AbortSignal): Promise<Checkpoint>;
   survey(signal?: AbortSignal): Promise<Survey>;
   failures(signal?: AbortSignal): Promise<FailureList>;
+  /** How many of the newest runs that match stand where, and what they are. */
+  facets(filter?: FacetFilter, signal?: AbortSignal): Promise<Facets>;
+  /** What a cancellation that undoes would undo, in its order. */
+  undo(id: string, signal?: AbortSignal): Promise<UndoPlan>;
   workflows(signal?: AbortSignal): Promise<Workflow[]>;
   /** The instances that execute runs. */
   workers(signal?: AbortSignal): Promise<WorkerList>;
@@ -160,8 +169,12 @@ export interface DurableClient {
   abortBatch(id: string): Promise<Batch>;
   /** Follows what changes; close it when done. */
   live(options: LiveOptions): LiveStream;
-  /** Follows one run; returns what ends it. */
-  streamRun(id: string, listener: RunListener): () => void;
+  /**
+   * Follows one run from its beginning, across lost connections; returns what ends it. A function
+   * gets each event as it comes, an object those that it names. It ends by itself once the run has
+   * ended, is gone, or may not be seen.
+   */
+  streamRun(id: string, listener: RunListener | ((event: LiveEvent) => void)): () => void;
 }
 
 /** What an openapi-fetch call returns. */
@@ -215,6 +228,8 @@ export function durableClient(options: ClientOptions): DurableClient {
       take(raw.GET("/runs/{id}/steps/{seq}", { params: { path: { id, seq } }, signal })),
     survey: (signal) => take(raw.GET("/survey", { signal })),
     failures: (signal) => take(raw.GET("/failures", { signal })),
+    facets: (query, signal) => take(raw.GET("/facets", { params: { query }, signal })),
+    undo: (id, signal) => take(raw.GET("/runs/{id}/undo", { params: { path: { id } }, signal })),
     workflows: async (signal) => (await take(raw.GET("/workflows", { signal }))).workflows,
     workers: (signal) => take(raw.GET("/workers", { signal })),
     start: (body) => take(raw.POST("/runs", { body })),
@@ -281,12 +296,39 @@ export function durableClient(options: ClientOptions): DurableClient {
     batch: (id, signal) => take(raw.GET("/batches/{id}", { params: { path: { id } }, signal })),
     abortBatch: (id) => take(raw.DELETE("/batches/{id}", { params: { path: { id } } })),
     streamRun: (id, listener) => {
+      const told =
+        typeof listener === "function"
+          ? listener
+          : (event: LiveEvent) => {
+              if (event.kind === "run") listener.onRun?.(event.data);
+              else if (event.kind === "step") listener.onStep?.(event.data);
+              else if (event.kind === "gone") listener.onGone?.();
+            };
+      // What was seen last: after a lost connection the rest follows, and nothing twice.
+      let after = 0;
+      let stood = "";
+      const steps = new Map<number, number>();
+      const isNew = (event: LiveEvent): boolean => {
+        if (event.kind === "step") {
+          const { seq, rev } = event.data;
+          if ((steps.get(seq) ?? -1) >= rev) return false;
+          steps.set(seq, rev);
+        } else if (event.kind === "run") {
+          // The operations of a revision come before the run that stands at it.
+          after = event.data.rev;
+          const stands = `${after} ${event.data.status} ${event.data.updated_at}`;
+          if (stands === stood) return false;
+          stood = stands;
+        }
+        return true;
+      };
       const stream = live({
-        topics: () => [{ run: id }],
+        topics: () => [{ run: id, after }],
         onEvent: (event) => {
-          if (event.kind === "run") listener.onRun?.(event.data);
-          else if (event.kind === "step") listener.onStep?.(event.data);
-          else if (event.kind === "gone") listener.onGone?.();
+          if (isNew(event)) told(event);
+          if (event.kind === "gone" || (event.kind === "run" && event.data.is_terminal)) {
+            stream.close();
+          }
         },
       });
       stream.open();

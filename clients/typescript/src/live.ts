@@ -108,7 +108,12 @@ export class LiveStream {
       this.#options.onResync?.();
     });
     source.addEventListener("ping", () => this.#watch());
-    source.addEventListener("bye", () => this.#retry(0));
+    source.addEventListener("bye", (event) => {
+      // Whoever may not follow any more is told so; else the server stops, or another one answers.
+      const { reason } = JSON.parse(event.data) as { reason?: string };
+      if (reason === "signed_out") void this.#failed(true);
+      else this.#retry(0);
+    });
     source.addEventListener("error", () => void this.#failed());
   }
 
@@ -134,12 +139,12 @@ export class LiveStream {
     this.#watchdog = setTimeout(() => this.#retry(), SILENCE_MS);
   }
 
-  async #failed(): Promise<void> {
+  async #failed(isRefusal = false): Promise<void> {
     const source = this.#source;
     this.#disconnect();
     this.#failures += 1;
     this.#become("retrying");
-    if (this.#failures >= 2) {
+    if (isRefusal || this.#failures >= 2) {
       // An EventSource does not say what the answer was.
       const refused = await this.#refusal();
       if (refused !== undefined) {

@@ -57,6 +57,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts the newest runs that match: by status, workflow and tag.
+         * @description It covers 2,000 runs at the most, and says whether these are all. Statuses do not narrow it, so
+         *     that each can say how many would be found, unless `q` names some.
+         */
+        get: operations["get_facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/failures": {
         parameters: {
             query?: never;
@@ -472,9 +493,27 @@ export interface paths {
          * @description `checkpoint` events carry operations that changed, `run` events where the run stands; the first
          *     `run` event comes at once. The `id` of an event is the run's revision: a client that sends it as
          *     `Last-Event-ID` gets what changed since. `end` follows once the run has ended; close the stream
-         *     then. `bye` says that this instance stops; come back. Comments are heartbeats.
+         *     then. `bye` says that nothing more comes: its `reason` is `stopping` if this instance stops,
+         *     `signed_out` if whoever follows may not any more. Comments are heartbeats.
          */
         get: operations["follow_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what a cancellation that undoes would undo, before it is asked for. */
+        get: operations["preview_undo"];
         put?: never;
         post?: never;
         delete?: never;
@@ -530,7 +569,8 @@ export interface paths {
          *     several times. The first event is `hello`. `ev` events carry a `LiveEvent`. Their `id`, if they
          *     have one, is a position in the list's changes: pass the last one as `after` or `Last-Event-ID`
          *     to go on. `resync` says that more was missed than is kept: read the list again. `ping` comes
-         *     every 15 s. `bye` says that this instance stops; come back. Nothing carries payloads.
+         *     every 15 s. `bye` says that nothing more comes: its `reason` is `stopping` if this
+         *     instance stops, `signed_out` if whoever follows may not any more. Nothing carries payloads.
          */
         get: operations["follow"];
         put?: never;
@@ -684,6 +724,8 @@ export interface components {
         BatchBody: {
             /** @description What to do. */
             action: components["schemas"]["BatchAction"];
+            /** @description Whether each run undoes what it has done before it ends; only to cancel. Default: no. */
+            compensate?: boolean;
             /** @description Only counts what would be done. */
             dry_run?: boolean;
             /** @description Only runs whose id begins so. */
@@ -692,6 +734,8 @@ export interface components {
             ids?: string[] | null;
             /** @description Only the children of this run. */
             parent?: string | null;
+            /** @description A search as people type it, such as `is:waiting newer:2h`. */
+            q?: string | null;
             /** @description Why, for the log. */
             reason?: string | null;
             /**
@@ -725,6 +769,8 @@ export interface components {
              * @description When it was asked for.
              */
             at: number;
+            /** @description Whether what the runs have done is undone first. */
+            compensate: boolean;
             /** @description Runs that the action can be taken on. */
             eligible: number;
             /** @description Its id; absent for a dry run. */
@@ -813,6 +859,18 @@ export interface components {
              */
             wake_at?: number | null;
         };
+        /** @description A step that has completed and was not undone. */
+        DoneStepView: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Its position.
+             */
+            seq: number;
+            /** @description The name of its undo, or the source of the expression that names it. */
+            undo?: string | null;
+        };
         /** @description Another result of an operation. */
         EditedResult: {
             /**
@@ -860,6 +918,28 @@ export interface components {
             waiting_for: components["schemas"]["WaitingView"][];
             /** @description What moves it on; empty if nothing does by itself. */
             wakes: string;
+        };
+        /** @description A value and how many runs have it. */
+        FacetView: {
+            /** @description How many runs have it. */
+            runs: number;
+            /** @description The value. */
+            value: string;
+        };
+        /** @description How many of the newest runs that match stand where, and what they are. */
+        FacetsView: {
+            /** @description Whether these are all that match. */
+            is_complete: boolean;
+            /** @description How many runs were read. */
+            runs: number;
+            /** @description How many stand where. */
+            statuses: {
+                [key: string]: number;
+            };
+            /** @description The most frequent tags. */
+            tags: components["schemas"]["FacetView"][];
+            /** @description The most frequent workflows. */
+            workflows: components["schemas"]["FacetView"][];
         };
         /** @description Why a run is made to fail. */
         FailBody: {
@@ -1002,10 +1082,15 @@ export interface components {
             /**
              * @description What the API offers: `start`, `signal`, `retry`, `retry_with_input`, `cancel`, `pause`,
              *     `fork`, `skip_step`, `force_fail`, `delete`, `audit`, `batches`, `survey`, `failures`,
-             *     `history`, `continue`, `tasks`, `updates`, `events`, `workers`, `metrics`. More words may
-             *     come.
+             *     `history`, `continue`, `tasks`, `updates`, `events`, `workers`, `metrics`,
+             *     `facets`, `undo`. More words may come.
              */
             capabilities: string[];
+            /**
+             * @description Whether instances tell each other news. Without it, what happens elsewhere is seen in the
+             *     store, within a second.
+             */
+            control_plane: boolean;
             /** @description Whether this process executes runs. */
             drives: boolean;
             /** @description The id of this process. */
@@ -1411,6 +1496,20 @@ export interface components {
             reason?: string | null;
             /** @description What the waiting run receives. */
             value?: unknown;
+        };
+        /**
+         * @description What `cancel?compensate=true` would undo as the run stands. The source of the workflow says it;
+         *     nothing is executed to find out.
+         */
+        UndoView: {
+            /** @description Steps without an undo: they stay done. */
+            left: components["schemas"]["DoneStepView"][];
+            /** @description The run. */
+            run_id: string;
+            /** @description Steps that would be undone, in the order in which they would be. */
+            undone: components["schemas"]["DoneStepView"][];
+            /** @description Steps of which the source that is registered at this instance does not tell. */
+            unknown: components["schemas"]["DoneStepView"][];
         };
         /** @description An update to send. */
         UpdateBody: {
@@ -1936,6 +2035,80 @@ export interface operations {
             };
         };
     };
+    get_facets: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A search as people type it. Words about statuses in it count too.
+                 * @example workflow:checkout newer:2h
+                 */
+                q?: string;
+                /** @description Only this workflow. */
+                workflow?: string;
+                /** @description Only runs with this tag. */
+                tag?: string;
+                /** @description Only the children of this run. */
+                parent?: string;
+                /** @description Only runs whose id begins so. */
+                id_prefix?: string;
+                /** @description Only runs that were started then or later, in milliseconds since 1970. */
+                since?: number;
+                /** @description Only runs that were started then or earlier. */
+                until?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FacetsView"];
+                };
+            };
+            /** @description A filter is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host or the login does not know whoever asks. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store does not answer, or not in time. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_failures: {
         parameters: {
             query?: never;
@@ -2139,6 +2312,12 @@ export interface operations {
     list_runs: {
         parameters: {
             query?: {
+                /**
+                 * @description A search as people type it, such as `is:broken workflow:checkout newer:2h`. It may not say
+                 *     again what another parameter says.
+                 * @example is:broken newer:2h
+                 */
+                q?: string;
                 /**
                  * @description Only these statuses, separated by commas, such as `failed,dead`.
                  * @example failed,dead
@@ -3956,6 +4135,83 @@ export interface operations {
                 };
             };
             /** @description The position is no id of this stream. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host or the login does not know whoever asks. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such run. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cannot be a run's id. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store does not answer, or not in time. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What would be undone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoView"];
+                };
+            };
+            /** @description The address cannot be read. */
             400: {
                 headers: {
                     [name: string]: unknown;

@@ -16,7 +16,7 @@ use super::{
     params::{ApiPath, ListParams, View},
 };
 use crate::control::Control;
-use crate::durable::Durable;
+use crate::durable::{Durable, Error};
 use crate::http::access::Access;
 use crate::http::problem::Problem;
 use crate::id::RunId;
@@ -68,6 +68,12 @@ impl BatchAction {
 pub(super) struct BatchBody {
     /// What to do.
     action: BatchAction,
+    /// Whether each run undoes what it has done before it ends; only to cancel. Default: no.
+    #[serde(default)]
+    compensate: bool,
+    /// A search as people type it, such as `is:waiting newer:2h`.
+    #[serde(default)]
+    q: Option<String>,
     /// Only these statuses, separated by commas. Default: any.
     #[serde(default)]
     status: Option<String>,
@@ -107,6 +113,8 @@ pub(super) struct BatchView {
     id: Option<String>,
     /// What it does.
     action: BatchAction,
+    /// Whether what the runs have done is undone first.
+    compensate: bool,
     /// `counted` for a dry run, else `running`, `done` or `aborted`.
     state: &'static str,
     /// Runs that match.
@@ -188,12 +196,17 @@ pub(super) async fn create(
     ApiJson(body): ApiJson<BatchBody>,
 ) -> Result<(StatusCode, Json<BatchView>), Problem> {
     let action = body.action;
+    if body.compensate && action != BatchAction::Cancel {
+        let detail = "`compensate` goes with `cancel`: nothing else undoes what runs have done";
+        return Err(Problem::bad_request(detail));
+    }
     let (runs, is_complete) = matching(&control, &body).await?;
     let eligible = runs.iter().filter(|run| action.takes(run.status));
     let eligible: Vec<_> = eligible.map(|run| run.id.clone()).collect();
     let mut batch = BatchView {
         id: None,
         action,
+        compensate: body.compensate,
         state: "counted",
         matching: runs.len(),
         is_complete,
@@ -212,6 +225,7 @@ pub(super) async fn create(
     batches.begin(batch.clone());
     let word = match action {
         BatchAction::Retry => "batch-retry",
+        BatchAction::Cancel if body.compensate => "batch-cancel-compensate",
         BatchAction::Cancel => "batch-cancel",
         BatchAction::Pause => "batch-pause",
         BatchAction::Resume => "batch-resume",
@@ -219,7 +233,12 @@ pub(super) async fn create(
     audit(&access, word, &id, body.reason.as_deref());
     let tasks = durable.engine().tasks().clone();
     let by = by(&access, body.reason.as_deref());
-    tasks.spawn(work(durable, batches, id, (action, by), eligible));
+    let task = Task {
+        action,
+        compensate: body.compensate,
+        by,
+    };
+    tasks.spawn(work(durable, batches, id, task, eligible));
     Ok((StatusCode::ACCEPTED, Json(batch)))
 }
 
@@ -236,7 +255,8 @@ async fn matching(control: &Control, body: &BatchBody) -> Result<(Vec<Run>, bool
         }
         return Ok((runs, true));
     }
-    let mut query = RunQuery::try_from(ListParams {
+    let asked = ListParams {
+        q: body.q.clone(),
         status: body.status.clone(),
         workflow: body.workflow.clone(),
         tag: body.tag.clone(),
@@ -245,7 +265,9 @@ async fn matching(control: &Control, body: &BatchBody) -> Result<(Vec<Run>, bool
         since: body.since,
         until: body.until,
         ..ListParams::default()
-    })?;
+    };
+    // A search is read once: its spans of time mean the same on each page.
+    let mut query = asked.into_query(control.engine().clock().now())?;
     query.limit = RunQuery::MAX_LIMIT;
     loop {
         let page = control.list(&query).await?;
@@ -257,31 +279,37 @@ async fn matching(control: &Control, body: &BatchBody) -> Result<(Vec<Run>, bool
     }
 }
 
-async fn work(
-    durable: Durable,
-    batches: Batches,
-    id: String,
-    (action, by): (BatchAction, By),
-    runs: Vec<RunId>,
-) {
+/// What is done to each run.
+struct Task {
+    action: BatchAction,
+    compensate: bool,
+    by: By,
+}
+
+impl Task {
+    async fn take(&self, durable: &Durable, run: &str) -> Result<(), Error> {
+        let by = self.by.clone();
+        match self.action {
+            BatchAction::Retry => durable.requeue(run).on_behalf(by).await,
+            BatchAction::Cancel if self.compensate => {
+                let cancel = durable.cancel(run).on_behalf(by).compensate();
+                cancel.await.map(drop)
+            }
+            BatchAction::Cancel => durable.cancel(run).on_behalf(by).await.map(drop),
+            BatchAction::Pause => durable.pause(run).on_behalf(by).await.map(drop),
+            BatchAction::Resume => durable.resume(run).on_behalf(by).await,
+        }
+    }
+}
+
+async fn work(durable: Durable, batches: Batches, id: String, task: Task, runs: Vec<RunId>) {
     let stopping = durable.engine().stopping().clone();
     for run in runs {
         let goes_on = batches.update(&id, |batch| batch.state == "running");
         if goes_on != Some(true) || stopping.is_cancelled() {
             return;
         }
-        let done = match action {
-            BatchAction::Retry => durable.requeue(run.as_str()).on_behalf(by.clone()).await,
-            BatchAction::Cancel => {
-                let cancel = durable.cancel(run.as_str()).on_behalf(by.clone());
-                cancel.await.map(|_| ())
-            }
-            BatchAction::Pause => {
-                let pause = durable.pause(run.as_str()).on_behalf(by.clone());
-                pause.await.map(|_| ())
-            }
-            BatchAction::Resume => durable.resume(run.as_str()).on_behalf(by.clone()).await,
-        };
+        let done = task.take(&durable, run.as_str()).await;
         batches.update(&id, |batch| match done {
             Ok(()) => batch.taken += 1,
             Err(error) => {

@@ -30,9 +30,10 @@ use super::{
 };
 use crate::control::Control;
 use crate::event::EngineEvent;
-use crate::http::access::Access;
+use crate::http::guard::Standing;
 use crate::http::problem::Problem;
 use crate::id::RunId;
+use crate::workflow::BoxFuture;
 
 /// How often a sign of life is sent: shorter than the idle timeouts of proxies.
 const PING: Duration = Duration::from_secs(15);
@@ -83,7 +84,8 @@ pub(super) enum LiveEvent {
 /// several times. The first event is `hello`. `ev` events carry a `LiveEvent`. Their `id`, if they
 /// have one, is a position in the list's changes: pass the last one as `after` or `Last-Event-ID`
 /// to go on. `resync` says that more was missed than is kept: read the list again. `ping` comes
-/// every 15 s. `bye` says that this instance stops; come back. Nothing carries payloads.
+/// every 15 s. `bye` says that nothing more comes: its `reason` is `stopping` if this
+/// instance stops, `signed_out` if whoever follows may not any more. Nothing carries payloads.
 #[utoipa::path(
     get,
     path = "/stream",
@@ -101,15 +103,15 @@ pub(super) enum LiveEvent {
 )]
 pub(super) async fn live(
     View(control): View,
-    access: Access,
+    standing: Standing,
     Extension(hub): Extension<Hub>,
     ApiQuery(query): ApiQuery<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
     // Whoever may ask may follow: nothing here carries payloads.
-    let _ = access;
     let params = LiveParams::parse(query, &headers)?;
-    let events = Sse::new(Live::open(control, &hub, params).into_events());
+    let live = Live::open(control, &hub, params, Box::pin(standing.ended()));
+    let events = Sse::new(live.into_events());
     // nginx would collect events before it passes them on.
     let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((unbuffered, events))
@@ -119,6 +121,8 @@ pub(super) async fn live(
 /// costs nothing: it falls behind in the list and is told to read it again.
 struct Live {
     control: Control,
+    /// Ready once whoever follows may not any more.
+    ended: BoxFuture<'static, ()>,
     news: Receiver<EngineEvent>,
     list: Option<List>,
     watched: Vec<Watched>,
@@ -146,11 +150,17 @@ enum Due {
     Ping,
     List(Arc<HubEvent>),
     Lost,
+    SignedOut,
     Stop,
 }
 
 impl Live {
-    fn open(control: Control, hub: &Hub, params: LiveParams) -> Self {
+    fn open(
+        control: Control,
+        hub: &Hub,
+        params: LiveParams,
+        ended: BoxFuture<'static, ()>,
+    ) -> Self {
         let news = control.engine().subscribe();
         let now = Instant::now();
         let mut ready = VecDeque::new();
@@ -176,6 +186,7 @@ impl Live {
         });
         Self {
             control,
+            ended,
             news,
             list,
             watched: watched.collect(),
@@ -213,13 +224,16 @@ impl Live {
                 }
                 Due::List(event) => return Some(self.tell(&event)),
                 Due::Lost => return Some(resync("")),
-                Due::Stop => {
-                    self.is_closed = true;
-                    let bye = Event::default().event("bye").retry(COME_BACK);
-                    return Some(bye.data(json!({"reason": "stopping"}).to_string()));
-                }
+                Due::Stop => return Some(self.bye("stopping")),
+                Due::SignedOut => return Some(self.bye("signed_out")),
             }
         }
+    }
+
+    fn bye(&mut self, reason: &str) -> Event {
+        self.is_closed = true;
+        let bye = Event::default().event("bye").retry(COME_BACK);
+        bye.data(json!({ "reason": reason }).to_string())
     }
 
     /// Waits until there is something to do.
@@ -237,6 +251,7 @@ impl Live {
             }
         };
         let news = &mut self.news;
+        let ended = &mut self.ended;
         let told = async {
             told_of(news, &followed).await;
             tokio::time::sleep_until(rest_until).await;
@@ -244,6 +259,7 @@ impl Live {
         tokio::select! {
             biased;
             () = stopping.cancelled() => Due::Stop,
+            () = ended => Due::SignedOut,
             event = listed => match event {
                 Ok(event) => Due::List(event),
                 Err(RecvError::Lagged(_)) => Due::Lost,

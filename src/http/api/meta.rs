@@ -31,6 +31,8 @@ const CAPABILITIES: &[&str] = &[
     "events",
     "workers",
     "metrics",
+    "facets",
+    "undo",
 ];
 
 /// How the router was set up.
@@ -53,12 +55,15 @@ pub(super) struct Meta {
     drives: bool,
     /// The store, such as `sqlite`.
     store: &'static str,
+    /// Whether instances tell each other news. Without it, what happens elsewhere is seen in the
+    /// store, within a second.
+    control_plane: bool,
     /// The time, in milliseconds since 1970.
     now: i64,
     /// What the API offers: `start`, `signal`, `retry`, `retry_with_input`, `cancel`, `pause`,
     /// `fork`, `skip_step`, `force_fail`, `delete`, `audit`, `batches`, `survey`, `failures`,
-    /// `history`, `continue`, `tasks`, `updates`, `events`, `workers`, `metrics`. More words may
-    /// come.
+    /// `history`, `continue`, `tasks`, `updates`, `events`, `workers`, `metrics`,
+    /// `facets`, `undo`. More words may come.
     capabilities: &'static [&'static str],
     /// Whether one signs in here, by `POST login` and `POST logout` below the mount.
     login: bool,
@@ -135,6 +140,7 @@ pub(super) async fn meta(
         instance: engine.instance().to_string(),
         drives: config.drive,
         store: engine.store().name(),
+        control_plane: engine.has_control_plane(),
         now: engine.clock().now().as_millis(),
         capabilities: CAPABILITIES,
         login: offers.login,

@@ -15,7 +15,8 @@
 //! | `workflows` | what can be run here |
 //! | `workers` | who executes runs, and numbers of this process |
 //! | `dto`, `value` | the shapes of answers |
-//! | `params`, `body` | what a request may ask for |
+//! | `undo` | what a cancellation would undo |
+//! | `params`, `search`, `body` | what a request may ask for |
 
 mod actions;
 mod batches;
@@ -32,10 +33,12 @@ mod params;
 mod refusals;
 mod routes;
 mod runs;
+mod search;
 mod start;
 mod stream;
 mod surveys;
 mod tasks;
+mod undo;
 mod updates;
 mod value;
 mod watch;

@@ -7,7 +7,7 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::{IntoParams, ToSchema};
 
-use super::meta::Offers;
+use super::{meta::Offers, search::refine};
 use crate::control::Control;
 use crate::durable::Durable;
 use crate::http::problem::Problem;
@@ -74,6 +74,10 @@ pub(super) struct CancelParams {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListParams {
+    /// A search as people type it, such as `is:broken workflow:checkout newer:2h`. It may not say
+    /// again what another parameter says.
+    #[param(example = "is:broken newer:2h")]
+    pub(super) q: Option<String>,
     /// Only these statuses, separated by commas, such as `failed,dead`.
     #[param(example = "failed,dead")]
     pub(super) status: Option<String>,
@@ -96,15 +100,15 @@ pub(super) struct ListParams {
     pub(super) limit: Option<u32>,
 }
 
-impl TryFrom<ListParams> for RunQuery {
-    type Error = Problem;
-
-    fn try_from(params: ListParams) -> Result<Self, Problem> {
-        let mut query = Self::default();
+impl ListParams {
+    /// The query that was asked for; spans of time end at `now`.
+    pub(super) fn into_query(self, now: Timestamp) -> Result<RunQuery, Problem> {
+        let params = self;
+        let mut query = RunQuery::default();
         let words = params.status.as_deref().unwrap_or_default().split(',');
         for word in words.map(str::trim).filter(|word| !word.is_empty()) {
             let status = word.parse::<RunStatus>();
-            let status = status.map_err(|_| unknown_status(word))?;
+            let status = status.map_err(|_| Problem::bad_request(unknown_status(word)))?;
             if !query.statuses.contains(&status) {
                 query.statuses.push(status);
             }
@@ -117,11 +121,12 @@ impl TryFrom<ListParams> for RunQuery {
         query.since = params.since.map(Timestamp::from_millis);
         query.until = params.until.map(Timestamp::from_millis);
         query.after = bounded("after", params.after, MAX_CURSOR_BYTES)?;
+        refine(&mut query, params.q.as_deref().unwrap_or_default(), now)?;
         query.limit = match params.limit {
-            None => Self::DEFAULT_LIMIT,
-            Some(limit @ 1..=Self::MAX_LIMIT) => limit,
+            None => RunQuery::DEFAULT_LIMIT,
+            Some(limit @ 1..=RunQuery::MAX_LIMIT) => limit,
             Some(limit) => {
-                let most = Self::MAX_LIMIT;
+                let most = RunQuery::MAX_LIMIT;
                 let detail = format!("`limit` is {limit}; pass a number from 1 to {most}");
                 return Err(Problem::bad_request(detail));
             }
@@ -130,10 +135,11 @@ impl TryFrom<ListParams> for RunQuery {
     }
 }
 
-fn unknown_status(word: &str) -> Problem {
+/// What is said of a word that is no status.
+pub(super) fn unknown_status(word: &str) -> String {
     let word: String = word.chars().take(MAX_NAME_BYTES).collect();
     let known = RunStatus::ALL.map(RunStatus::as_str).join(", ");
-    Problem::bad_request(format!("`{word}` is no run status; known are {known}"))
+    format!("`{word}` is no run status; known are {known}")
 }
 
 /// A filter that is not longer than anything it could match; an empty one is none.
@@ -145,6 +151,43 @@ fn bounded(name: &str, text: Option<String>, most: usize) -> Result<Option<Strin
             Err(Problem::bad_request(detail))
         }
         text => Ok(text),
+    }
+}
+
+/// Which runs to count.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FacetParams {
+    /// A search as people type it. Words about statuses in it count too.
+    #[param(example = "workflow:checkout newer:2h")]
+    q: Option<String>,
+    /// Only this workflow.
+    workflow: Option<String>,
+    /// Only runs with this tag.
+    tag: Option<String>,
+    /// Only the children of this run.
+    parent: Option<String>,
+    /// Only runs whose id begins so.
+    id_prefix: Option<String>,
+    /// Only runs that were started then or later, in milliseconds since 1970.
+    since: Option<i64>,
+    /// Only runs that were started then or earlier.
+    until: Option<i64>,
+}
+
+impl From<FacetParams> for ListParams {
+    fn from(params: FacetParams) -> Self {
+        Self {
+            q: params.q,
+            workflow: params.workflow,
+            tag: params.tag,
+            parent: params.parent,
+            id_prefix: params.id_prefix,
+            since: params.since,
+            until: params.until,
+            ..Self::default()
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     actions, batches, control, events, fork, history, hub::Hub, live, meta, meta::Offers,
-    refusals::with_refusals, runs, start, stream, surveys, tasks, updates, workers, workflows,
+    refusals::with_refusals, runs, start, stream, surveys, tasks, undo, updates, workers,
+    workflows,
 };
 use crate::http::problem::Problem;
 
@@ -47,8 +48,10 @@ pub(in crate::http) fn router<S: Clone + Send + Sync + 'static>(offers: Offers) 
         .routes(routes!(live::live))
         .routes(routes!(surveys::survey))
         .routes(routes!(surveys::failures))
+        .routes(routes!(surveys::facets))
         .routes(routes!(actions::retry))
         .routes(routes!(actions::cancel))
+        .routes(routes!(undo::undo))
         .routes(routes!(actions::go_on))
         .routes(routes!(control::retry_with_input))
         .routes(routes!(control::pause))

@@ -16,7 +16,6 @@ use crate::http::access::Access;
 use crate::http::failure::unknown_run;
 use crate::http::problem::Problem;
 use crate::id::RunId;
-use crate::model::RunQuery;
 
 /// Operations in one answer: some hundred milliseconds of a browser's drawing.
 const TIMELINE_PAGE: usize = 500;
@@ -39,7 +38,7 @@ pub(super) async fn list(
     Extension(hub): Extension<Hub>,
     ApiQuery(params): ApiQuery<ListParams>,
 ) -> Result<Json<RunList>, Problem> {
-    let query = RunQuery::try_from(params)?;
+    let query = params.into_query(control.engine().clock().now())?;
     // Before the read: what changes while it is under way comes after this position.
     let event_id = hub.position(&control);
     let page = control.rows(&query).await?;

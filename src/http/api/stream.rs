@@ -29,10 +29,12 @@ use crate::control::{Control, Row};
 use crate::event::EngineEvent;
 use crate::http::access::Access;
 use crate::http::failure::unknown_run;
+use crate::http::guard::Standing;
 use crate::http::problem::Problem;
 use crate::id::RunId;
 use crate::model::{Checkpoint, RunStatus};
 use crate::store::StoreError;
+use crate::workflow::BoxFuture;
 
 /// How long nothing may be sent: shorter than the idle timeouts of proxies, commonly 30 s or 60 s.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -52,7 +54,8 @@ const COME_BACK: Duration = Duration::from_millis(500);
 /// `checkpoint` events carry operations that changed, `run` events where the run stands; the first
 /// `run` event comes at once. The `id` of an event is the run's revision: a client that sends it as
 /// `Last-Event-ID` gets what changed since. `end` follows once the run has ended; close the stream
-/// then. `bye` says that this instance stops; come back. Comments are heartbeats.
+/// then. `bye` says that nothing more comes: its `reason` is `stopping` if this instance stops,
+/// `signed_out` if whoever follows may not any more. Comments are heartbeats.
 #[utoipa::path(
     get,
     path = "/runs/{id}/stream",
@@ -71,6 +74,7 @@ const COME_BACK: Duration = Duration::from_millis(500);
 pub(super) async fn stream(
     View(control): View,
     access: Access,
+    standing: Standing,
     ApiPath(id): ApiPath<String>,
     ApiQuery(params): ApiQuery<StreamParams>,
     headers: HeaderMap,
@@ -78,7 +82,8 @@ pub(super) async fn stream(
     let id = RunId::parse(id)?;
     let after = params.position(&headers)?;
     let watch = RunWatch::new(id, after);
-    let feed = Feed::open(control, watch, Allowance::of(&access)).await?;
+    let ended = Box::pin(standing.ended());
+    let feed = Feed::open(control, watch, Allowance::of(&access), ended).await?;
     let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     let events = Sse::new(feed.into_events()).keep_alive(heartbeat);
     // nginx would collect events before it passes them on.
@@ -89,6 +94,8 @@ pub(super) async fn stream(
 /// A client's place in a run.
 struct Feed {
     control: Control,
+    /// Ready once whoever follows may not any more.
+    ended: BoxFuture<'static, ()>,
     news: Receiver<EngineEvent>,
     watch: RunWatch,
     /// What a client may see in one event.
@@ -116,11 +123,13 @@ impl Feed {
         control: Control,
         watch: RunWatch,
         allowance: Allowance,
+        ended: BoxFuture<'static, ()>,
     ) -> Result<Self, Problem> {
         // Listening begins before the first look, so that a change after it is noticed.
         let news = control.engine().subscribe();
         let mut feed = Self {
             control,
+            ended,
             news,
             watch,
             allowance,
@@ -155,14 +164,19 @@ impl Feed {
                 FeedState::Closed => return None,
             }
             let stopping = self.control.engine().stopping().clone();
+            let rest_until = self.looked_at + REST;
+            let poll_at = self.looked_at + POLL;
+            let (news, run) = (&mut self.news, self.watch.id());
+            let told = async {
+                told_of(news, run).await;
+                tokio::time::sleep_until(rest_until).await;
+            };
             tokio::select! {
                 biased;
-                () = stopping.cancelled() => {
-                    self.state = FeedState::Closed;
-                    let bye = Event::default().event("bye").retry(COME_BACK);
-                    return Some(bye.data(json!({"reason": "stopping"}).to_string()));
-                }
-                () = self.wait() => {}
+                () = stopping.cancelled() => return Some(self.bye("stopping")),
+                () = &mut self.ended => return Some(self.bye("signed_out")),
+                () = told => {}
+                () = tokio::time::sleep_until(poll_at) => {}
             }
             if let Err(error) = self.look().await {
                 // The next look comes soon; meanwhile heartbeats keep the client.
@@ -201,14 +215,11 @@ impl Feed {
         Event::default().event("end").data(data.to_string())
     }
 
-    /// Returns when there may be news.
-    async fn wait(&mut self) {
-        let rest_until = self.looked_at + REST;
-        let poll_at = self.looked_at + POLL;
-        tokio::select! {
-            () = told_of(&mut self.news, self.watch.id()) => tokio::time::sleep_until(rest_until).await,
-            () = tokio::time::sleep_until(poll_at) => {}
-        }
+    /// Says why nothing more comes although the run goes on.
+    fn bye(&mut self, reason: &str) -> Event {
+        self.state = FeedState::Closed;
+        let bye = Event::default().event("bye").retry(COME_BACK);
+        bye.data(json!({ "reason": reason }).to_string())
     }
 
     /// Reads what changed since the last look.

@@ -7,8 +7,8 @@ use serde::Serialize;
 use tokio::{sync::Mutex, time::Instant};
 use utoipa::ToSchema;
 
-use super::params::View;
-use crate::control::{Bucket, FailureGroup, Survey, WorkflowSurvey};
+use super::params::{ApiQuery, FacetParams, ListParams, View};
+use crate::control::{Bucket, Facets, FailureGroup, Survey, WorkflowSurvey};
 use crate::http::problem::Problem;
 use crate::model::RunStatus;
 use crate::store::StoreError;
@@ -134,6 +134,56 @@ struct FailureGroupView {
     statuses: BTreeMap<&'static str, usize>,
 }
 
+/// The most tags and workflows that are listed, the most frequent first.
+const MOST_VALUES: usize = 50;
+
+/// How many of the newest runs that match stand where, and what they are.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FacetsView {
+    /// How many runs were read.
+    runs: usize,
+    /// Whether these are all that match.
+    is_complete: bool,
+    /// How many stand where.
+    statuses: BTreeMap<&'static str, usize>,
+    /// The most frequent workflows.
+    workflows: Vec<FacetView>,
+    /// The most frequent tags.
+    tags: Vec<FacetView>,
+}
+
+/// A value and how many runs have it.
+#[derive(Debug, Serialize, ToSchema)]
+struct FacetView {
+    /// The value.
+    value: String,
+    /// How many runs have it.
+    runs: usize,
+}
+
+impl From<Facets> for FacetsView {
+    fn from(facets: Facets) -> Self {
+        Self {
+            runs: facets.runs,
+            is_complete: facets.is_complete,
+            statuses: words(&facets.statuses),
+            workflows: most(facets.workflows),
+            tags: most(facets.tags),
+        }
+    }
+}
+
+fn most(values: BTreeMap<Arc<str>, usize>) -> Vec<FacetView> {
+    let mut values: Vec<_> = values.into_iter().collect();
+    values.sort_by_key(|(_, runs)| std::cmp::Reverse(*runs));
+    let values = values.into_iter().take(MOST_VALUES);
+    let views = values.map(|(value, runs)| FacetView {
+        value: value.to_string(),
+        runs,
+    });
+    views.collect()
+}
+
 fn words(statuses: &BTreeMap<RunStatus, usize>) -> BTreeMap<&'static str, usize> {
     let words = statuses.iter();
     words
@@ -234,4 +284,29 @@ pub(super) async fn failures(
         })
     };
     kept(&surveys.failures, read).await
+}
+
+/// Counts the newest runs that match: by status, workflow and tag.
+///
+/// It covers 2,000 runs at the most, and says whether these are all. Statuses do not narrow it, so
+/// that each can say how many would be found, unless `q` names some.
+#[utoipa::path(
+    get,
+    path = "/facets",
+    operation_id = "get_facets",
+    tag = "runs",
+    params(FacetParams),
+    responses(
+        (status = 200, description = "The counts.", body = FacetsView),
+        (status = 400, description = "A filter is wrong.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn facets(
+    View(control): View,
+    ApiQuery(params): ApiQuery<FacetParams>,
+) -> Result<Json<FacetsView>, Problem> {
+    let now = control.engine().clock().now();
+    let query = ListParams::from(params).into_query(now)?;
+    let facets = control.facets(&query).await?;
+    Ok(Json(facets.into()))
 }

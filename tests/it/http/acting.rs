@@ -314,11 +314,80 @@ async fn many_runs_are_counted_first_and_then_acted_on() {
 }
 
 #[tokio::test]
+async fn many_runs_are_cancelled_and_undo_what_they_did() {
+    let app = App::new().await;
+    for id in ["t1", "t2"] {
+        app.trip(id).await;
+    }
+    app.patient("p").await;
+    let asked = json!({"action": "cancel", "compensate": true, "q": "workflow:trip newer:1h"});
+    let mut plan = asked.clone();
+    plan["dry_run"] = json!(true);
+    let plan = batch(&app, plan).await;
+    assert_eq!(plan.status, StatusCode::OK);
+    let plan = plan.json();
+    assert_eq!(
+        (&plan["eligible"], &plan["compensate"], &plan["state"]),
+        (&json!(2), &json!(true), &json!("counted"))
+    );
+    assert_eq!(batch(&app, asked).await.status, StatusCode::ACCEPTED);
+    for id in ["t1", "t2"] {
+        until(&app.durable, id, |run| run.status == RunStatus::Cancelled).await;
+        let run = app.get(&format!("{RUNS}/{id}")).await.json();
+        let steps = run["timeline"].as_array().unwrap().iter();
+        let undone = steps.filter(|it| it["kind"] == "compensation");
+        let undone: Vec<_> = undone.map(|it| it["name"].as_str().unwrap()).collect();
+        let expected = [
+            "give up insurance",
+            "cancel flight",
+            "cancel flight",
+            "leave hotel",
+        ];
+        assert_eq!(undone, expected);
+    }
+    let other = app.durable.get_run("p").await.unwrap().unwrap();
+    assert_eq!(other.status, RunStatus::Suspended);
+}
+
+#[tokio::test]
+async fn what_a_cancellation_would_undo_is_said_before() {
+    let app = App::new().await;
+    app.trip("t").await;
+    let undo = app.get(&format!("{RUNS}/t/undo")).await.json();
+    let steps = |kind: &str| -> Vec<(String, Value)> {
+        let steps = undo[kind].as_array().unwrap().iter();
+        let name = |step: &Value| step["name"].as_str().unwrap().to_owned();
+        steps.map(|it| (name(it), it["undo"].clone())).collect()
+    };
+    let step = |name: &str, undo: &str| (name.to_owned(), json!(undo));
+    assert_eq!(
+        steps("undone"),
+        [
+            step("flight 2", "cancel flight"),
+            step("flight 1", "cancel flight"),
+            step("hotel", "leave hotel"),
+        ]
+    );
+    assert_eq!(steps("left"), [("mail".to_owned(), Value::Null)]);
+    // A function of the workflow has asked for it, and the source of that one is not known.
+    assert_eq!(steps("unknown"), [("insure".to_owned(), Value::Null)]);
+    app.durable.cancel("t").compensate().await.unwrap();
+    until(&app.durable, "t", |run| run.status == RunStatus::Cancelled).await;
+    let undo = app.get(&format!("{RUNS}/t/undo")).await.json();
+    assert_eq!(undo["undone"], json!([]));
+    let none = app.get(&format!("{RUNS}/none/undo")).await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_wrong_batch_is_refused() {
     let app = App::new().await;
     for (body, status) in [
         (json!({"action": "explode"}), 422),
         (json!({"action": "retry", "status": "done"}), 400),
+        (json!({"action": "retry", "compensate": true}), 400),
+        (json!({"action": "cancel", "q": "colour:red"}), 400),
+        (json!({"action": "cancel", "q": "tag:a", "tag": "b"}), 400),
         (json!({}), 422),
     ] {
         let answer = batch(&app, body.clone()).await;

@@ -68,6 +68,30 @@ pub(super) async fn halver(ctx: &WorkflowCtx) -> Result<()> {
     }
 }
 
+/// Books a hotel and two flights, all of which can be undone, tells of it, and waits for
+/// `go:<run id>`.
+#[workflow]
+pub(super) async fn trip(ctx: &WorkflowCtx) -> Result<u32> {
+    ctx.step("hotel", async || Ok(1_u32))
+        .compensate("leave hotel", async |_| Ok::<_, StepError>(()))
+        .await?;
+    ctx.step("mail", async || Ok(())).await?;
+    for leg in 1..=2_u32 {
+        ctx.step(format!("flight {leg}"), async || Ok(leg))
+            .compensate("cancel flight", async |_| Ok::<_, StepError>(()))
+            .await?;
+    }
+    insure(ctx).await?;
+    ctx.wait_for_signal(format!("go:{}", ctx.run_id())).await
+}
+
+/// A part of a workflow that its outline does not show.
+async fn insure(ctx: &WorkflowCtx) -> Result<()> {
+    ctx.step("insure", async || Ok::<_, StepError>(()))
+        .compensate("give up insurance", async |()| Ok::<_, StepError>(()))
+        .await
+}
+
 /// Fails for good.
 #[workflow]
 async fn unlucky(ctx: &WorkflowCtx, secret: String) -> Result<()> {
@@ -100,7 +124,7 @@ pub(super) async fn on(store: MemoryStore, drive: bool) -> Durable {
     let builder = builder.register(unlucky).register(wordy);
     let builder = builder.register(busy);
     let builder = builder.register(guarded).register(outsourced);
-    let builder = builder.register(halver);
+    let builder = builder.register(halver).register(trip);
     builder.drive(drive).build().await.unwrap()
 }
 
@@ -129,6 +153,12 @@ impl App {
     /// Starts a run and returns once it waits for its signal.
     pub(super) async fn patient(&self, id: &str) {
         self.durable.start(patient, ()).id(id).await.unwrap();
+        until(&self.durable, id, |run| run.status == RunStatus::Suspended).await;
+    }
+
+    /// Starts a trip and returns once all is booked.
+    pub(super) async fn trip(&self, id: &str) {
+        self.durable.start(trip, ()).id(id).await.unwrap();
         until(&self.durable, id, |run| run.status == RunStatus::Suspended).await;
     }
 

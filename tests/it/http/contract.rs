@@ -66,6 +66,9 @@ fn reads() -> Vec<Asked> {
             "list_runs",
             "/runs?parent=done&id_prefix=d&until=99999999999999",
         ),
+        get("list_runs", "/runs?q=is:broken%20newer:1h"),
+        get("get_facets", "/facets"),
+        get("get_facets", "/facets?q=workflow:greet&tag=polite"),
         get("get_survey", "/survey"),
         get("list_failures", "/failures"),
         get("follow_run", "/runs/failed-1/stream"),
@@ -81,6 +84,7 @@ fn reads() -> Vec<Asked> {
             ("get_step", "/steps/0"),
             ("get_run_history", "/history"),
             ("get_run_audit", "/audit"),
+            ("preview_undo", "/undo"),
         ] {
             all.push(get(operation, &format!("/runs/{run}{path}")));
         }

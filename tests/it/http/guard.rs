@@ -1,12 +1,17 @@
 //! Who may ask, and which browsers may change something.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
 use axum::{
     Router,
     http::{StatusCode, request::Parts},
 };
-use axum_durable::{DurableRouter, MemoryStore, WithDurable as _};
+use axum_durable::{Access, DurableRouter, MemoryStore, WithDurable as _};
 
-use super::app::{self, App, ask, from, local};
+use super::app::{self, App, Events, ask, from, local};
 
 const RUNS: &str = "/durable/api/runs";
 const CANCEL: &str = "/durable/api/runs/none/cancel";
@@ -48,6 +53,44 @@ async fn only_this_machine_may_ask() {
     ] {
         let request = local("GET", RUNS).header("host", host);
         assert_eq!(status(&router, request).await, expected, "{host}");
+    }
+}
+
+/// Time passes at once where nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_with_the_session_that_opened_it() {
+    const GUEST: u8 = 1;
+    const GONE: u8 = 2;
+    let durable = app::on(MemoryStore::new(), true).await;
+    let app = App::of(durable.clone());
+    app.patient("p").await;
+    for (then, rest) in [(GONE, "is over"), (GUEST, "may less")] {
+        let session = Arc::new(AtomicU8::new(0));
+        let known = Arc::clone(&session);
+        let routes = DurableRouter::new().auth(move |_: Parts| {
+            let access = match known.load(Ordering::SeqCst) {
+                0 => Ok(Access::full()),
+                GUEST => Ok(Access::viewer()),
+                _ => Err(StatusCode::UNAUTHORIZED),
+            };
+            async move { access }
+        });
+        let router = Router::new().merge(routes.into_router());
+        let router = router.with_durable(durable.clone());
+        for path in [
+            "/durable/api/stream?topic=runs&topic=run:p",
+            "/durable/api/runs/p/stream",
+        ] {
+            session.store(0, Ordering::SeqCst);
+            let mut events = Events::open(&router, local("GET", path)).await;
+            // It goes on while the session does.
+            events.next().await.unwrap();
+            session.store(then, Ordering::SeqCst);
+            let events = events.rest().await;
+            let last = events.last().unwrap();
+            assert_eq!(last.event, "bye", "{path}: the session {rest}");
+            assert_eq!(last.data["reason"], "signed_out");
+        }
     }
 }
 

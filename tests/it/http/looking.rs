@@ -44,6 +44,58 @@ async fn a_list_is_filtered_by_id_and_time() {
 }
 
 #[tokio::test]
+async fn a_list_is_searched_as_people_type_it() {
+    let app = App::new().await;
+    for id in ["order-1", "order-2", "other"] {
+        app.greet(id).await;
+    }
+    app.patient("order-3").await;
+    let search = async |text: &str| {
+        let text: String = text.split(' ').collect::<Vec<_>>().join("%20");
+        ids(&app, &format!("q={text}")).await
+    };
+    assert_eq!(search("order- is:ended").await, ["order-2", "order-1"]);
+    assert_eq!(search("is:waiting newer:1h").await, ["order-3"]);
+    assert_eq!(search("workflow:greet tag:web other").await, ["other"]);
+    assert_eq!(search("older:1h").await, Vec::<String>::new());
+    assert_eq!(
+        ids(&app, "q=order-&status=suspended").await,
+        ["order-3"],
+        "both count"
+    );
+    for query in ["q=colour:red", "q=status:x", "q=tag:a&tag=b", "q=a%20b"] {
+        let answer = app.get(&format!("{RUNS}?{query}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+        answer.problem();
+    }
+}
+
+#[tokio::test]
+async fn what_matches_is_counted_by_status_workflow_and_tag() {
+    let app = App::new().await;
+    for id in ["order-1", "order-2", "other"] {
+        app.greet(id).await;
+    }
+    app.patient("order-3").await;
+    let facets = app.get("/durable/api/facets?q=order-").await.json();
+    assert_eq!(facets["runs"], 3);
+    assert_eq!(facets["is_complete"], true);
+    assert_eq!(facets["statuses"], json!({"completed": 2, "suspended": 1}));
+    assert_eq!(
+        facets["workflows"],
+        json!([{"value": "greet", "runs": 2}, {"value": "patient", "runs": 1}])
+    );
+    assert_eq!(
+        facets["tags"],
+        json!([{"value": "polite", "runs": 2}, {"value": "web", "runs": 2}])
+    );
+    let narrow = app.get("/durable/api/facets?workflow=patient").await.json();
+    assert_eq!(narrow["statuses"], json!({"suspended": 1}));
+    let wrong = app.get("/durable/api/facets?q=status:x").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_row_says_what_the_run_is_doing() {
     let app = App::new().await;
     app.greet("g").await;

@@ -158,6 +158,7 @@ async fn the_workflows_are_listed_with_shape_and_schemas() {
         "halver",
         "outsourced",
         "patient",
+        "trip",
         "unlucky",
         "wordy",
     ];

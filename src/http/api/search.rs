@@ -1,0 +1,306 @@
+//! A search as people type it: `status:failed workflow:checkout newer:2h order-7`.
+//!
+//! The pages read the same grammar. What both must agree on stands in one table,
+//! `clients/search-grammar.json`, which the tests of both go through.
+
+use super::params::unknown_status;
+use crate::http::problem::Problem;
+use crate::id::{MAX_NAME_BYTES, RunId};
+use crate::model::{RunQuery, RunStatus};
+use crate::time::Timestamp;
+
+/// The longest search: more than every filter at its longest would be abuse.
+const MAX_SEARCH_BYTES: usize = 2_048;
+
+/// What a search asks for. The times are spans until now.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Search {
+    statuses: Vec<RunStatus>,
+    workflow: Option<String>,
+    tag: Option<String>,
+    parent: Option<String>,
+    id_prefix: Option<String>,
+    newer_ms: Option<i64>,
+    older_ms: Option<i64>,
+}
+
+/// A part of a search: `key:value`, or a value alone.
+#[derive(Debug, PartialEq, Eq)]
+struct Token<'t> {
+    /// As it was written.
+    text: &'t str,
+    key: &'t str,
+    value: &'t str,
+    is_open: bool,
+}
+
+/// Adds what a search says to a query.
+///
+/// # Errors
+///
+/// [`Problem`] if a part of it cannot be understood, or says again what the query says already.
+pub(super) fn refine(query: &mut RunQuery, text: &str, now: Timestamp) -> Result<(), Problem> {
+    if text.len() > MAX_SEARCH_BYTES {
+        let detail = format!("`q` is longer than {MAX_SEARCH_BYTES} bytes");
+        return Err(Problem::bad_request(detail));
+    }
+    let (search, wrong) = parse(text);
+    if let Some((part, why)) = wrong {
+        let part: String = part.chars().take(MAX_NAME_BYTES).collect();
+        return Err(Problem::bad_request(format!("`q` at `{part}`: {why}")));
+    }
+    let once = |is_there: bool, name: &str| {
+        let detail = format!("`{name}` is given twice, by itself and in `q`");
+        if is_there {
+            Err(Problem::bad_request(detail))
+        } else {
+            Ok(())
+        }
+    };
+    if !search.statuses.is_empty() {
+        once(!query.statuses.is_empty(), "status")?;
+        query.statuses = search.statuses;
+    }
+    if let Some(workflow) = search.workflow {
+        once(query.workflow.is_some(), "workflow")?;
+        query.workflow = Some(workflow.into());
+    }
+    if let Some(tag) = search.tag {
+        once(query.tag.is_some(), "tag")?;
+        query.tag = Some(tag.into());
+    }
+    if let Some(parent) = search.parent {
+        once(query.parent.is_some(), "parent")?;
+        query.parent = Some(RunId::from_trusted(parent));
+    }
+    if let Some(prefix) = search.id_prefix {
+        once(query.id_prefix.is_some(), "id_prefix")?;
+        query.id_prefix = Some(prefix.into());
+    }
+    let ago = |ms: i64| Timestamp::from_millis(now.as_millis().saturating_sub(ms));
+    if let Some(ms) = search.newer_ms {
+        once(query.since.is_some(), "since")?;
+        query.since = Some(ago(ms));
+    }
+    if let Some(ms) = search.older_ms {
+        once(query.until.is_some(), "until")?;
+        query.until = Some(ago(ms));
+    }
+    Ok(())
+}
+
+/// What can be understood of a search, and its first part that cannot, with the reason.
+fn parse(text: &str) -> (Search, Option<(&str, String)>) {
+    let mut search = Search::default();
+    let mut wrong = None;
+    for token in cut(text) {
+        if let Err(why) = search.take(&token) {
+            wrong.get_or_insert((token.text, why));
+        }
+    }
+    (search, wrong)
+}
+
+/// The tokens of a search, in their order.
+fn cut(text: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start_matches(is_blank);
+    while !rest.is_empty() {
+        let word = rest.find(|letter: char| !is_word(letter));
+        let key = word.filter(|end| *end > 0 && rest[*end..].starts_with(':'));
+        let (key, behind) = match key {
+            Some(end) => (&rest[..end], &rest[end + 1..]),
+            None => ("", rest),
+        };
+        let (value, is_open, after) = match behind.strip_prefix('"') {
+            Some(quoted) => match quoted.split_once('"') {
+                Some((value, after)) => (value, false, after),
+                None => (quoted, true, ""),
+            },
+            None => {
+                let end = behind.find(|letter| is_blank(letter) || letter == '"');
+                let (value, after) = behind.split_at(end.unwrap_or(behind.len()));
+                (value, false, after)
+            }
+        };
+        tokens.push(Token {
+            text: &rest[..rest.len() - after.len()],
+            key,
+            value,
+            is_open,
+        });
+        rest = after.trim_start_matches(is_blank);
+    }
+    tokens
+}
+
+/// What counts as a blank in browsers.
+fn is_blank(letter: char) -> bool {
+    letter == '\u{feff}' || (letter.is_whitespace() && letter != '\u{85}')
+}
+
+const fn is_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
+impl Search {
+    fn take(&mut self, token: &Token<'_>) -> Result<(), String> {
+        let key = token.key.to_ascii_lowercase();
+        if token.is_open {
+            return Err("the quote is not closed".to_owned());
+        }
+        if token.value.is_empty() {
+            return Err(format!("nothing stands behind `{key}:`"));
+        }
+        if token.value.len() > MAX_NAME_BYTES {
+            return Err(format!("it is longer than {MAX_NAME_BYTES} bytes"));
+        }
+        let field = match key.as_str() {
+            "status" | "is" => return self.take_statuses(token.value),
+            "newer" | "older" => {
+                let ms = span(token.value);
+                let wrong = "a time is a number with s, m, h, d or w, such as 2h";
+                let ms = Some(ms.ok_or(wrong)?);
+                if key == "newer" {
+                    self.newer_ms = ms;
+                } else {
+                    self.older_ms = ms;
+                }
+                return Ok(());
+            }
+            "workflow" => &mut self.workflow,
+            "tag" => &mut self.tag,
+            "parent" => &mut self.parent,
+            "id" | "" => &mut self.id_prefix,
+            key => return Err(format!("`{key}:` is not known")),
+        };
+        if field.is_some() {
+            return Err("it may stand once".to_owned());
+        }
+        *field = Some(token.value.to_owned());
+        Ok(())
+    }
+
+    fn take_statuses(&mut self, value: &str) -> Result<(), String> {
+        for word in value.to_lowercase().split(',') {
+            let meant = match group(word) {
+                Some(statuses) => statuses.to_vec(),
+                None => vec![word.parse().map_err(|_| unknown_status(word))?],
+            };
+            for status in meant {
+                if !self.statuses.contains(&status) {
+                    self.statuses.push(status);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Statuses that are asked for together.
+fn group(word: &str) -> Option<&'static [RunStatus]> {
+    use RunStatus::{
+        Blocked, Cancelled, Cancelling, CompensationFailed, Completed, Dead, Failed, Pending,
+        Running, Suspended,
+    };
+    match word {
+        "active" => Some(&[Pending, Running, Suspended, Cancelling]),
+        "waiting" => Some(&[Suspended]),
+        "broken" => Some(&[Failed, Dead, Blocked, CompensationFailed]),
+        "ended" => Some(&[Completed, Failed, Cancelled, Dead, CompensationFailed]),
+        _ => None,
+    }
+}
+
+/// `90s`, `15m`, `1h`, `2d`, `1w` in milliseconds.
+fn span(text: &str) -> Option<i64> {
+    let unit = match text.as_bytes().last()? {
+        b's' => 1_000,
+        b'm' => 60_000,
+        b'h' => 3_600_000,
+        b'd' => 86_400_000,
+        b'w' => 604_800_000,
+        _ => return None,
+    };
+    let digits = &text[..text.len() - 1];
+    let is_number = digits.len() <= 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: i64 = digits.parse().ok().filter(|_| is_number)?;
+    Some(number * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+
+    const TABLE: &str = include_str!("../../../clients/search-grammar.json");
+
+    /// What was understood, as the table writes it.
+    fn shown(search: &Search) -> Value {
+        let mut shown = Map::new();
+        if !search.statuses.is_empty() {
+            shown.insert("statuses".to_owned(), json!(search.statuses));
+        }
+        for (name, value) in [
+            ("workflow", search.workflow.as_ref().map(|it| json!(it))),
+            ("tag", search.tag.as_ref().map(|it| json!(it))),
+            ("parent", search.parent.as_ref().map(|it| json!(it))),
+            ("idPrefix", search.id_prefix.as_ref().map(|it| json!(it))),
+            ("newerMs", search.newer_ms.map(|it| json!(it))),
+            ("olderMs", search.older_ms.map(|it| json!(it))),
+        ] {
+            shown.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        Value::Object(shown)
+    }
+
+    #[test]
+    fn a_search_is_read_as_the_shared_table_says() {
+        let table: Value = serde_json::from_str(TABLE).unwrap();
+        let cases = table["cases"].as_array().unwrap();
+        assert!(cases.len() > 30);
+        for case in cases {
+            let text = case["text"].as_str().unwrap();
+            let (search, wrong) = parse(text);
+            assert_eq!(shown(&search), case["search"], "{text}");
+            let bad = wrong.as_ref().map(|(part, _)| *part);
+            assert_eq!(bad, case["bad"].as_str(), "{text}");
+            let refined = refine(&mut RunQuery::default(), text, Timestamp::from_millis(0));
+            assert_eq!(refined.is_err(), bad.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_search_never_fails_to_be_cut_into_what_was_typed() {
+        let letters = [
+            "\"", ":", " ", "a", "status", ",", "7", "<", "\\", "ü", "\n",
+        ];
+        let mut seed = 7_u64;
+        for _ in 0..2_000 {
+            let mut text = String::new();
+            for _ in 0..seed % 12 {
+                seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+                text += letters[usize::try_from(seed).unwrap() % letters.len()];
+            }
+            seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+            let tokens: String = cut(&text).iter().map(|it| it.text).collect();
+            let dense = |text: &str| text.replace(is_blank, "");
+            assert_eq!(dense(&tokens), dense(&text));
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_twice_is_refused() {
+        let mut query = RunQuery {
+            tag: Some("a".into()),
+            ..RunQuery::default()
+        };
+        let now = Timestamp::from_millis(10_000_000);
+        let refused = refine(&mut query, "tag:b", now).unwrap_err();
+        assert!(refused.detail.contains("twice"), "{refused:?}");
+        refine(&mut query, "is:waiting newer:2h", now).unwrap();
+        assert_eq!(query.statuses, [RunStatus::Suspended]);
+        assert_eq!(query.since, Some(Timestamp::from_millis(2_800_000)));
+    }
+}
