@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::database;
 use crate::orders;
 use crate::providers::Shop;
-use crate::workflow::{Settings, checkout, ship};
+use crate::workflow::{Settings, checkout, restock, ship};
 
 /// How long open requests may take once the engine has stopped.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -33,6 +33,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         })
         .register(checkout)
         .register(ship)
+        .register(restock)
         .public_url(&config.public_url)
         .drive(config.drive)
         .lease_ttl(config.lease)
@@ -59,7 +60,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
 
 /// The routes of `axum-durable`: for this machine, or for whoever signs in.
 fn console(config: &Config) -> Result<DurableRouter, Box<dyn Error>> {
-    let mut console = DurableRouter::new();
+    let mut console = DurableRouter::new().base_path(&config.base_path);
     if let (Some(operator), Some(secret)) = (&config.operator, &config.login_secret) {
         let operator = operator.split_once(':');
         let (name, password) = operator.ok_or("an operator is `<name>:<password>`")?;

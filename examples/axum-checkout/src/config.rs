@@ -24,6 +24,10 @@ pub(crate) struct Config {
     #[arg(long, env = "PORT", default_value_t = 3000)]
     pub(crate) port: u16,
 
+    /// Where the dashboard is mounted.
+    #[arg(long, env = "DURABLE_BASE_PATH", default_value = "/durable")]
+    pub(crate) base_path: String,
+
     /// Where the dashboard's base path is reached from outside: what addresses begin with that
     /// others post to, such as the payment provider.
     #[arg(

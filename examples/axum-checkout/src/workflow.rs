@@ -21,6 +21,9 @@ const BANK_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 /// Under which name an open order takes another address.
 pub(crate) const SET_ADDRESS: &str = "set-address";
 
+/// The event that tells of a delivery.
+const DELIVERED: &str = "stock.delivered";
+
 /// Under which key an order publishes how far it is.
 pub(crate) const STAGE: &str = "stage";
 
@@ -53,6 +56,22 @@ pub(crate) struct Parcel {
     pub(crate) pieces: u32,
     /// Where it goes.
     pub(crate) address: String,
+}
+
+/// What is missing in the stock.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Reorder {
+    /// What was ordered from the supplier.
+    pub(crate) sku: String,
+}
+
+/// What the supplier's lorry has brought.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Delivery {
+    /// What.
+    pub(crate) sku: String,
+    /// How many.
+    pub(crate) pieces: u32,
 }
 
 /// What a person decides about an order.
@@ -223,6 +242,25 @@ pub(crate) async fn checkout(
         label,
         receipt,
     })
+}
+
+/// Waits for a delivery of an article, whoever announces it, and puts it into the stock.
+#[workflow(name = "restock", version = 1, tags = ["stock"])]
+pub(crate) async fn restock(
+    ctx: &WorkflowCtx,
+    reorder: Reorder,
+    State(shop): State<Shop>,
+) -> Result<u32> {
+    let delivery = ctx
+        .wait_for_event::<Delivery>(DELIVERED)
+        .matching("sku", &reorder.sku)
+        .await?;
+    ctx.step("put-on-shelf", async |step: StepCtx| {
+        shop.restock(&delivery, &step).await
+    })
+    .retries(ATTEMPTS)
+    .await?;
+    Ok(delivery.pieces)
 }
 
 /// Ships a parcel, as a run of its own: whoever packs looks at this one and not at the payment.

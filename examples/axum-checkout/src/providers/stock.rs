@@ -11,7 +11,7 @@ use sea_orm::{
 
 use super::ledger::Shop;
 use crate::entity::{reservation, stock};
-use crate::workflow::Order;
+use crate::workflow::{Delivery, Order};
 
 /// What there is of an article that was never sold before, so that any order works.
 const FIRST_STOCK: i64 = 1_000_000;
@@ -40,6 +40,20 @@ impl Shop {
         }
         call.commit().await?;
         Ok(key)
+    }
+
+    /// Puts what was delivered into the stock.
+    pub(crate) async fn restock(
+        &self,
+        delivery: &Delivery,
+        step: &StepCtx,
+    ) -> Result<(), StepError> {
+        let call = self.begin(&delivery.sku, "restock", step).await?;
+        if call.is_first {
+            stock_up(&call.tx, &delivery.sku).await?;
+            add(&call.tx, &delivery.sku, i64::from(delivery.pieces)).await?;
+        }
+        Ok(call.commit().await?)
     }
 
     /// Puts an order's goods back. It undoes a step, so it owns what it needs: it may outlive the
