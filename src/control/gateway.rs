@@ -49,6 +49,10 @@ impl Control {
         &self.store
     }
 
+    pub(super) const fn redactor(&self) -> Option<&Redactor> {
+        self.redactor.as_ref()
+    }
+
     /// One run without its history; `None` if there is none with this id.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The operator's view: what `http` asks. It reads rows and asks the engine; it changes nothing
 //! by itself.
 
+mod drift;
 mod explain;
 mod gateway;
 mod instances;
@@ -10,6 +11,7 @@ mod row;
 mod survey;
 mod undo;
 
+pub use drift::{Drift, Fit, Rehearsals, Rehearsed, VersionDrift};
 pub use explain::{Explanation, Waiting};
 pub use gateway::Control;
 pub use progress::Progress;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{error::Error, handle::Durable};
+use crate::control::{Drift, Rehearsals};
 use crate::id::RunId;
 use crate::model::RunHistory;
 use crate::registry::WorkflowDescription;
@@ -17,6 +18,59 @@ impl Durable {
             .workflows()
             .map(WorkflowDescription::from)
             .collect()
+    }
+
+    /// How the runs that have not ended compare with the workflows that are registered here: how
+    /// many of each version were begun under another flow. It counts no more than 10,000 runs.
+    ///
+    /// A run that was begun under another flow need not diverge; [`rehearse`](Self::rehearse)
+    /// tells.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped and called again.
+    pub async fn drift(&self) -> Result<Drift, Error> {
+        Ok(self.control().drift().await?)
+    }
+
+    /// Replays up to `most` runs of a workflow that have not ended (no more than 100) with the code
+    /// that is registered here, those of another flow first. Nothing is executed and nothing
+    /// changes; closures of `ctx.side_effect` and the code between operations do run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped and called again.
+    ///
+    /// # Examples
+    ///
+    /// ```standalone_crate
+    /// use axum_durable::{Durable, MemoryStore, control::Fit, prelude::*};
+    ///
+    /// #[workflow]
+    /// async fn wait(ctx: &WorkflowCtx) -> Result<()> {
+    ///     ctx.wait_for_signal("go").await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    /// let durable = Durable::builder().store(MemoryStore::new()).build().await?;
+    /// durable.start(wait, ()).id("first").await?;
+    /// let rehearsals = durable.rehearse("wait", 10).await?;
+    /// assert!(matches!(rehearsals.runs[0].outcome, Fit::Fits(_)));
+    /// # durable.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn rehearse(&self, workflow: &str, most: usize) -> Result<Rehearsals, Error> {
+        Ok(self.control().rehearse(workflow, most).await?)
     }
 
     /// Describes a workflow: its flow, and the schemas of what goes in and comes out. Nothing is

@@ -22,7 +22,7 @@ pub(crate) fn letter(core: &Core, dead: &Run) -> Option<NewRun> {
     let entry = core.registry.newest(name)?;
     let id = RunId::from_trusted(format!("{}~dead{}", dead.id, dead.token));
     let input = Payload::encode(&DeadLetter::of(dead)).ok()?;
-    let mut new = NewRun::new(id, entry.key.clone(), input, core.now());
+    let mut new = entry.new_run(id, input, core.now());
     let own_tags = entry.tags.iter().map(|tag| Arc::from(*tag));
     new.tags = dead.tags.iter().cloned().chain(own_tags).collect();
     new.tags.sort_unstable();

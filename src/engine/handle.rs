@@ -13,12 +13,13 @@ use super::{
     config::EngineConfig,
     core::{Core, CoreParts},
     loops,
+    run::Rehearsal,
     settled::Settlement,
 };
 use crate::control_plane::ControlPlane;
 use crate::event::{Counts, EngineEvent};
 use crate::id::{InstanceId, RunId};
-use crate::model::{InstanceReport, NewRun, SignalId};
+use crate::model::{InstanceReport, NewRun, RunHistory, SignalId};
 use crate::payload::Payload;
 use crate::registry::Registry;
 use crate::store::{Delivery, Store, StoreError};
@@ -69,6 +70,15 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Replays a history with the code and the values of this engine, in this thread and without
+    /// doing anything; `None` if it does not have that code.
+    #[must_use]
+    pub fn rehearse(&self, history: &RunHistory) -> Option<Rehearsal> {
+        let entry = self.core.registry.workflow(&history.workflow())?.clone();
+        // Its values were checked when this engine was built.
+        super::rehearse::rehearse(entry, self.core.states.clone(), history).ok()
+    }
+
     /// Starts an engine: takes over from dead instances, then claims what is due.
     ///
     /// # Errors

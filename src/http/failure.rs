@@ -98,7 +98,7 @@ pub(crate) fn unknown_run(run: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown-run", "Unknown run", detail)
 }
 
-fn unknown_workflow(workflow: &str, version: Option<u32>) -> Problem {
+pub(super) fn unknown_workflow(workflow: &str, version: Option<u32>) -> Problem {
     let at = version.map_or_else(String::new, |version| format!(" at version {version}"));
     let detail = format!("no workflow `{workflow}`{at} is registered here");
     let title = "Unknown workflow";

@@ -9,6 +9,7 @@ mod checkpoint;
 mod dead;
 mod event;
 mod failure;
+mod flow;
 mod history;
 mod inbox;
 mod instance;
@@ -27,6 +28,7 @@ pub use checkpoint::{
 pub use dead::DeadLetter;
 pub use event::{EventId, Facts};
 pub use failure::Failure;
+pub use flow::{Fingerprint, FlowQuery, LiveFlow, LiveFlows};
 pub use history::{InvalidHistory, RecordedOperation, RunHistory};
 pub use inbox::{InboxBody, InboxItem, SignalId};
 pub use instance::{InstanceReport, InstanceRow};

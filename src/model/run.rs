@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{checkpoint::UnknownWord, failure::Failure, relation::Parent};
+use super::{checkpoint::UnknownWord, failure::Failure, flow::Fingerprint, relation::Parent};
 use crate::id::{FencingToken, InstanceId, RunId};
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -226,6 +226,8 @@ pub struct NewRun {
     pub parent: Option<Parent>,
     /// When it is cancelled, unless it has ended; waiting counts too. Without limit when `None`.
     pub deadline: Option<Timestamp>,
+    /// The flow of the code that begins it, if that is known.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl NewRun {
@@ -241,6 +243,7 @@ impl NewRun {
             owner: None,
             parent: None,
             deadline: None,
+            fingerprint: None,
         }
     }
 }
@@ -292,6 +295,8 @@ pub struct Run {
     pub next: Option<RunId>,
     /// When it is cancelled, unless it has ended.
     pub deadline: Option<Timestamp>,
+    /// The flow of the code that its history begins with; `None` if that was not known.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Run {
@@ -320,6 +325,7 @@ impl Run {
             is_joined: false,
             next: None,
             deadline: new.deadline,
+            fingerprint: new.fingerprint,
         }
     }
 }

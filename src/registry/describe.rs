@@ -6,6 +6,7 @@ use schemars::Schema;
 use serde::Serialize;
 
 use super::entry::WorkflowEntry;
+use crate::model::Fingerprint;
 use crate::workflow::{IntoWorkflow, OutlineNode, Workflow};
 
 /// What is known of a workflow before it runs: its flow, and the schemas of what goes in and
@@ -45,7 +46,7 @@ pub struct WorkflowDescription {
     pub tags: &'static [&'static str],
     /// Changes with its flow; see [`Outline::fingerprint`](crate::workflow::Outline::fingerprint).
     /// `None` if it was made without `#[workflow]`.
-    pub fingerprint: Option<String>,
+    pub fingerprint: Option<Fingerprint>,
     /// Its source, as `<file>:<line>`; `None` if it was made without `#[workflow]`.
     pub source: Option<String>,
     /// Operations, branches, loops and joins, in source order, each holding what is inside it.
@@ -73,7 +74,7 @@ impl From<&WorkflowEntry> for WorkflowDescription {
             name: Arc::clone(&entry.key.name),
             version: entry.key.version,
             tags: entry.tags,
-            fingerprint: outline.fingerprint(),
+            fingerprint: entry.fingerprint,
             source: is_known.then(|| format!("{}:{}", outline.file, outline.line)),
             flow: outline.nodes,
             input_schema: entry.input_schema(),

@@ -4,8 +4,10 @@ use std::{fmt, sync::Arc};
 
 use schemars::Schema;
 
-use crate::model::{Failure, WorkflowKey};
+use crate::id::RunId;
+use crate::model::{Failure, Fingerprint, NewRun, WorkflowKey};
 use crate::payload::Payload;
+use crate::time::Timestamp;
 use crate::workflow::{
     BoxFuture, Outline, RunBody, StateNeed, States, Step, StepCtx, StepHandler, StepPolicy,
     Workflow,
@@ -25,12 +27,28 @@ pub struct WorkflowEntry {
     pub outline: &'static Outline,
     /// The workflow that is started for each of its runs that is given up.
     pub dead_letter: Option<Arc<str>>,
+    /// That of its outline, taken once.
+    pub(crate) fingerprint: Option<Fingerprint>,
     input_schema: fn() -> Schema,
     output_schema: fn() -> Schema,
     pub(crate) body: RunBody,
 }
 
 impl WorkflowEntry {
+    /// A run of it that is due at `due_at` and that nobody owns yet.
+    pub(crate) fn new_run(&self, id: RunId, input: Payload, due_at: Timestamp) -> NewRun {
+        let mut new = NewRun::new(id, self.key.clone(), input, due_at);
+        new.fingerprint = self.fingerprint;
+        new
+    }
+
+    /// A number for the flow of its body; see
+    /// [`Outline::fingerprint`](crate::workflow::Outline::fingerprint).
+    #[must_use]
+    pub const fn fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint
+    }
+
     /// The JSON Schema of its input.
     #[must_use]
     pub fn input_schema(&self) -> Schema {
@@ -57,6 +75,7 @@ impl<I, O> From<Workflow<I, O>> for WorkflowEntry {
             tags: workflow.tags,
             needs: workflow.needs,
             outline: workflow.outline,
+            fingerprint: workflow.outline.fingerprint(),
             dead_letter: workflow.dead_letter,
             input_schema: workflow.input_schema,
             output_schema: workflow.output_schema,

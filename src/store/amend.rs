@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::commit::{Custody, Delivery, DeliveryAck, RunCommit, StartAck};
 use super::error::StoreError;
 use crate::id::{FencingToken, InstanceId, RunId, Seq};
-use crate::model::{AuditEntry, Checkpoint, CheckpointKind, NewRun, Run, RunStatus};
+use crate::model::{AuditEntry, Checkpoint, CheckpointKind, Fingerprint, NewRun, Run, RunStatus};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
@@ -39,7 +39,8 @@ pub enum Removal {
     Nothing,
     /// The checkpoints at these positions, and their waits.
     These(Vec<Seq>),
-    /// All that it has recorded, published and received: it is as if it had just been started.
+    /// All that it has recorded, published and received: it is as if it had just been started, by
+    /// code of [`Amendment::fingerprint`].
     Everything,
 }
 
@@ -56,6 +57,8 @@ pub struct Amendment {
     pub input: Option<Payload>,
     /// What goes first.
     pub removed: Removal,
+    /// The flow of the code that begins it anew, where everything goes; else nothing changes.
+    pub fingerprint: Option<Fingerprint>,
     /// The line of the log.
     pub audit: AuditEntry,
 }
@@ -76,6 +79,7 @@ impl Amendment {
             commit,
             input: None,
             removed: Removal::Nothing,
+            fingerprint: None,
             audit,
         }
     }

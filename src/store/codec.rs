@@ -14,8 +14,8 @@ use super::seal::{open, seal};
 use crate::control_plane::ControlPlane;
 use crate::id::{InstanceId, RunId};
 use crate::model::{
-    Checkpoint, Failure, InboxBody, InboxItem, InstanceReport, InstanceRow, NewRun, Run, RunPage,
-    RunQuery, WorkflowKey,
+    Checkpoint, Failure, FlowQuery, InboxBody, InboxItem, InstanceReport, InstanceRow, LiveFlows,
+    NewRun, Run, RunPage, RunQuery, WorkflowKey,
 };
 use crate::payload::{Codec, Payload};
 use crate::time::Clock;
@@ -349,6 +349,10 @@ impl ReadStore for CodecStore {
             .as_mut()
             .map_or(Ok(()), |payload| self.decode(payload))?;
         Ok(payload)
+    }
+
+    async fn live_flows(&self, query: &FlowQuery) -> Result<LiveFlows, StoreError> {
+        self.store.live_flows(query).await
     }
 
     async fn held(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {

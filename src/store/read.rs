@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use super::{amend::AmendStore, commit::CommitStore, error::StoreError, lease::LeaseStore};
 use crate::control_plane::ControlPlane;
 use crate::id::{InstanceId, RunId};
-use crate::model::{Checkpoint, InboxItem, InstanceRow, Run, RunPage, RunQuery};
+use crate::model::{
+    Checkpoint, FlowQuery, InboxItem, InstanceRow, LiveFlows, Run, RunPage, RunQuery, RunStatus,
+};
 use crate::payload::Payload;
 use crate::time::Clock;
 
@@ -48,6 +50,10 @@ impl RunRecord {
 /// 44. `held` lists every run that the instance owns.
 /// 45. `instances` lists those that are known, oldest first, each with how many runs it owns and
 ///     what it last reported.
+/// 46. A run keeps the fingerprint that it was stored with, until it begins anew with another one
+///     (clause 51). `live_flows` counts the runs that have not ended by code and fingerprint, and
+///     names the oldest of each; it looks at no more than it is told to, and says whether these
+///     were all.
 #[async_trait]
 pub trait ReadStore: Send + Sync {
     /// Loads a run with its history and inbox.
@@ -105,6 +111,35 @@ pub trait ReadStore: Send + Sync {
             open.extend(waits.map(|checkpoint| (run.clone(), checkpoint)));
         }
         Ok(open)
+    }
+
+    /// Counts the runs that have not ended by the flow that they were begun under.
+    ///
+    /// The default reads pages of the list, the newest first. A store that can look at the oldest
+    /// first does so: those are the ones that other code has begun.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`], or why a row cannot be read.
+    async fn live_flows(&self, query: &FlowQuery) -> Result<LiveFlows, StoreError> {
+        let mut list = RunQuery {
+            statuses: RunStatus::LIVE.to_vec(),
+            workflow: query.workflow.clone(),
+            limit: RunQuery::MAX_LIMIT,
+            ..RunQuery::default()
+        };
+        let most = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let mut runs = Vec::new();
+        loop {
+            let page = self.list(&list).await?;
+            runs.extend(page.runs);
+            list.after = page.next;
+            // One more than the most tells that there are more.
+            if list.after.is_none() || runs.len() > most {
+                runs.reverse();
+                return Ok(LiveFlows::of(runs.iter(), query));
+            }
+        }
     }
 
     /// Lists what an instance owns.

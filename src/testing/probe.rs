@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use crate::control_plane::ControlPlane;
 use crate::id::{InstanceId, RunId};
 use crate::model::{
-    AuditEntry, Checkpoint, InstanceReport, InstanceRow, Run, RunPage, RunQuery, WorkflowKey,
+    AuditEntry, Checkpoint, FlowQuery, InstanceReport, InstanceRow, LiveFlows, Run, RunPage,
+    RunQuery, WorkflowKey,
 };
 use crate::payload::Payload;
 use crate::store::{
@@ -211,6 +212,13 @@ impl<P: Probe> ReadStore for ProbedStore<P> {
     async fn instances(&self) -> Result<Vec<InstanceRow>, StoreError> {
         self.probe.before(StoreCall::Read).await?;
         let answer = self.store.instances().await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+
+    async fn live_flows(&self, query: &FlowQuery) -> Result<LiveFlows, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.live_flows(query).await;
         self.probe.after(StoreCall::Read).await;
         answer
     }

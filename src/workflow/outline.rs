@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::model::Fingerprint;
+
 /// What a workflow's body will ask for, and where: known before it ever ran.
 ///
 /// `#[workflow]` writes it from the source, so the flow can be drawn for a run that has not come
@@ -30,20 +32,20 @@ fn is_empty(text: &&str) -> bool {
 }
 
 impl Outline {
-    /// A number for the flow of the body, as 16 hex digits; `None` if nothing is known of it.
+    /// A number for the flow of the body; `None` if nothing is known of it.
     ///
     /// It changes with every operation, name, branch, loop and condition, and not with lines,
     /// formatting, step bodies or what stands between the operations. Two builds with the same
     /// fingerprint replay each other's runs, as far as the body itself is concerned; another one
     /// is a reason to replay a history of a run before the build goes out.
     #[must_use]
-    pub fn fingerprint(&self) -> Option<String> {
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
         if self.file.is_empty() {
             return None;
         }
         let mut hash = Fnv::default();
         hash.nodes(self.nodes);
-        Some(format!("{:016x}", hash.0))
+        Some(Fingerprint::new(hash.0))
     }
 }
 

@@ -18,6 +18,7 @@ mod control;
 mod crash;
 mod dead;
 mod divergence;
+mod drift;
 mod events;
 mod faults;
 mod http;

@@ -75,6 +75,8 @@ pub(crate) async fn fork(core: &Core, request: ForkRequest, by: &By) -> Result<R
     let id = request.id.unwrap_or_else(RunId::generate);
     let mut new = NewRun::new(id.clone(), source.workflow.clone(), input, now);
     new.tags.clone_from(&source.tags);
+    // It goes on from what was recorded under that flow.
+    new.fingerprint = source.fingerprint;
     let kept = preview.kept.len();
     let lines = vec![
         AuditEntry::new(source.id.clone(), now, by, "fork").with_detail(id.as_str()),

@@ -41,6 +41,8 @@ pub(crate) async fn retry_with_input(
         let mut amendment = Amendment::new(run, RunStatus::Pending, now, line);
         amendment.input = Some(input.clone());
         amendment.removed = Removal::Everything;
+        let entry = core.registry.workflow(&run.workflow);
+        amendment.fingerprint = entry.and_then(|entry| entry.fingerprint);
         Ok(amendment)
     })
     .await

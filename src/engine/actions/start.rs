@@ -112,7 +112,7 @@ pub(crate) fn prepare(core: &Core, request: StartRequest) -> Result<NewRun, Star
     request.input.fits(limit).map_err(StartError::Input)?;
     let id = request.id.unwrap_or_else(RunId::generate);
     let due_at = core.now() + request.delay;
-    let mut run = NewRun::new(id, entry.key.clone(), request.input, due_at);
+    let mut run = entry.new_run(id, request.input, due_at);
     run.deadline = request.execution_timeout.map(|length| due_at + length);
     run.tags = request.tags;
     run.tags

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::engine::{core::Core, tell::tell_all};
 use crate::id::{FencingToken, RunId, Seq};
-use crate::model::{Failure, NewRun, Parent, Run, StepEvent, StepEventKind, WorkflowKey};
+use crate::model::{Failure, NewRun, Parent, Run, StepEvent, StepEventKind};
 use crate::payload::Payload;
 use crate::store::{CommitAck, NewJoin, RunRecord, StartAck};
 use crate::time::Timestamp;
@@ -81,7 +81,8 @@ impl RunHost {
             );
             return Err(Failure::fatal("unknown_workflow", message));
         };
-        let mut new = self.new_run(id.clone(), entry.key.clone(), start.input.clone());
+        let new = entry.new_run(id.clone(), start.input.clone(), self.core.now());
+        let mut new = self.begun_here(new);
         new.tags.clone_from(&start.tags);
         new.tags
             .extend(entry.tags.iter().map(|tag| Arc::from(*tag)));
@@ -95,8 +96,7 @@ impl RunHost {
         fits.map_err(|error| Failure::of_payload(&error))
     }
 
-    fn new_run(&self, id: RunId, workflow: WorkflowKey, input: Payload) -> NewRun {
-        let mut new = NewRun::new(id, workflow, input, self.core.now());
+    fn begun_here(&self, mut new: NewRun) -> NewRun {
         // Begun here with the answer to the commit, like a start from outside.
         new.owner = self.core.takes_runs().then(|| self.core.instance());
         new
@@ -106,9 +106,11 @@ impl RunHost {
     pub(super) fn continue_run(&self, state: &mut State, input: Payload) {
         let name = &self.identity.workflow.name;
         let newest = self.core.registry.newest(name);
-        let key = newest.map_or_else(|| self.identity.workflow.clone(), |entry| entry.key.clone());
-        let id = next_id(&self.identity.run);
-        let mut new = self.new_run(id.clone(), key, input);
+        let (id, now) = (next_id(&self.identity.run), self.core.now());
+        let mut new = self.begun_here(match newest {
+            Some(entry) => entry.new_run(id.clone(), input, now),
+            None => NewRun::new(id.clone(), self.identity.workflow.clone(), input, now),
+        });
         if let Some(kin) = &self.identity.kin {
             new.parent.clone_from(&kin.parent);
             new.tags.clone_from(&kin.tags);

@@ -209,6 +209,15 @@ const fn yes() -> bool {
     true
 }
 
+/// How many runs to rehearse.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RehearsalParams {
+    /// The most runs, 1 to 100. Default 20.
+    pub(super) limit: Option<usize>,
+}
+
 /// Where a stream goes on.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -74,7 +74,7 @@ impl State {
             row.run.token.0 += 1;
             row.run.owner.take()
         });
-        self.remove_parts(no, &amendment.removed, now);
+        self.remove_parts(no, amendment, now);
         if let Some(row) = self.rows.get_mut(no)
             && let Some(input) = &amendment.input
         {
@@ -89,8 +89,9 @@ impl State {
         Ok(Amended::Done { owner, told })
     }
 
-    fn remove_parts(&mut self, no: usize, removed: &Removal, now: Timestamp) {
-        let untaken = match removed {
+    fn remove_parts(&mut self, no: usize, amendment: &Amendment, now: Timestamp) {
+        let fingerprint = amendment.fingerprint;
+        let untaken = match &amendment.removed {
             Removal::Nothing => return,
             Removal::These(seqs) => {
                 self.keep(no, |row| row.forget(seqs));
@@ -101,6 +102,7 @@ impl State {
             }
             Removal::Everything => {
                 self.keep(no, |row| {
+                    row.run.fingerprint = fingerprint;
                     row.history.clear();
                     row.published.clear();
                 });

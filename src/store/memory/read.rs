@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::state::Row;
 use super::store::MemoryStore;
 use crate::id::{InstanceId, RunId};
-use crate::model::{Checkpoint, InstanceRow, Run, RunPage, RunQuery};
+use crate::model::{Checkpoint, FlowQuery, InstanceRow, LiveFlows, Run, RunPage, RunQuery};
 use crate::payload::Payload;
 use crate::store::cursor::Cursor;
 use crate::store::error::StoreError;
@@ -72,6 +72,15 @@ impl ReadStore for MemoryStore {
             .lock()
             .row(run)
             .and_then(|row| row.published.get(key).cloned()))
+    }
+
+    async fn live_flows(&self, query: &FlowQuery) -> Result<LiveFlows, StoreError> {
+        let state = self.lock();
+        let there = state.rows.iter().enumerate();
+        let there = there.filter(|(no, _)| state.is_there(*no));
+        let mut runs: Vec<&Run> = there.map(|(_, row)| &row.run).collect();
+        runs.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        Ok(LiveFlows::of(runs.into_iter(), query))
     }
 
     async fn held(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {

@@ -224,6 +224,7 @@ impl Row {
             is_joined: false,
             next: None,
             deadline: new.deadline,
+            fingerprint: new.fingerprint,
         };
         Self {
             run,

@@ -15,9 +15,9 @@ use super::record;
 use super::statements::{AmendTexts, amend_texts};
 use super::store::SqlStore;
 use super::transaction::Transaction;
-use crate::driver::sql::{Args, Session};
+use crate::driver::sql::{Arg, Args, Session};
 use crate::id::{FencingToken, InstanceId, RunId};
-use crate::model::{AuditEntry, RunStatus};
+use crate::model::{AuditEntry, Fingerprint, RunStatus};
 use crate::store::amend::{AmendStore, Amended, Amendment, Fork, Removal, Stand};
 use crate::store::commit::{Batch, BatchAck, Delivery, DeliveryAck, StartAck};
 use crate::store::error::StoreError;
@@ -242,6 +242,9 @@ impl Transaction<'_, '_> {
             }
             Removal::Everything => {
                 self.run(texts.remove_history, &args).await?;
+                let flow = amendment.fingerprint.map(Fingerprint::to_stored);
+                let args = Args::new().with(no).with(Arg::from(flow));
+                self.run(texts.set_flow, &args).await?;
                 let untaken = self.close_all(&[no]).await?;
                 self.redeliver(untaken).await?;
             }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::rows::{BLOCKED, ENDED, KEPT, WAITS, sorted_tags};
 use super::statements::batch::Shape;
 use crate::driver::sql::{Arg, Args};
-use crate::model::{Checkpoint, NewRun};
+use crate::model::{Checkpoint, Fingerprint, NewRun};
 use crate::payload::Payload;
 use crate::store::commit::RunCommit;
 use crate::time::Timestamp;
@@ -39,6 +39,7 @@ struct Starts<'a> {
     due_at: Ints,
     tags: Texts<'a>,
     input: Blobs<'a>,
+    fingerprint: Ints,
     tag_place: Ints,
     tag: Texts<'a>,
 }
@@ -92,6 +93,9 @@ impl<'a> Arrays<'a> {
         );
         starts.due_at.push(Some(new.due_at.as_millis()));
         starts.input.push(Some(new.input.as_bytes()));
+        starts
+            .fingerprint
+            .push(new.fingerprint.map(Fingerprint::to_stored));
         let tags = sorted_tags(new);
         starts
             .tags
@@ -257,6 +261,7 @@ impl<'a> Arrays<'a> {
             .with(self.waiters.0)
             .with(self.waiters.1)
             .with(self.waiters.2)
+            .with(starts.fingerprint)
     }
 }
 

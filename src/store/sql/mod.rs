@@ -36,6 +36,7 @@ mod connect;
 mod deliver;
 mod events;
 mod family;
+mod flows;
 mod lease;
 mod letters;
 mod lock;

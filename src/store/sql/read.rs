@@ -8,7 +8,9 @@ use super::statements::sqlite::{self, COMMIT};
 use super::store::SqlStore;
 use crate::driver::sql::{Args, Dialect, Script, Sets};
 use crate::id::{InstanceId, RunId};
-use crate::model::{Checkpoint, InstanceRow, Run, RunPage, RunQuery, RunStatus};
+use crate::model::{
+    Checkpoint, FlowQuery, InstanceRow, LiveFlows, Run, RunPage, RunQuery, RunStatus,
+};
 use crate::payload::Payload;
 use crate::store::cursor::Cursor;
 use crate::store::error::StoreError;
@@ -154,6 +156,10 @@ impl ReadStore for SqlStore {
             .map(|row| record::payload(row, 0))
             .transpose()?
             .flatten())
+    }
+
+    async fn live_flows(&self, query: &FlowQuery) -> Result<LiveFlows, StoreError> {
+        self.read_flows(query).await
     }
 
     async fn held(&self, instance: &InstanceId) -> Result<Vec<RunId>, StoreError> {

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::id::{FencingToken, InstanceId, RunId, Seq};
 use crate::model::{
-    Checkpoint, EventId, Failure, InboxBody, InboxItem, InstanceRow, OnCancel, Parent, Run,
-    RunStatus, SignalId, UnknownWord, WorkflowKey,
+    Checkpoint, EventId, Failure, Fingerprint, InboxBody, InboxItem, InstanceRow, OnCancel, Parent,
+    Run, RunStatus, SignalId, UnknownWord, WorkflowKey,
 };
 use crate::payload::Payload;
 use crate::store::error::StoreError;
@@ -152,14 +152,15 @@ pub(super) fn run(row: &QueryResult, input: Payload) -> Result<Run, StoreError> 
         is_joined: get::<i64>(row, 19)? != 0,
         next: opt_run_id(row, 20)?,
         deadline: opt_time(row, 21)?,
-        output: payload(row, 22)?,
+        fingerprint: get::<Option<i64>>(row, 22)?.map(Fingerprint::from_stored),
+        output: payload(row, 23)?,
         input,
     })
 }
 
 /// Reads a run with its input in the last column.
 pub(super) fn run_with_input(row: &QueryResult) -> Result<Run, StoreError> {
-    run(row, payload(row, 23)?.unwrap_or_default())
+    run(row, payload(row, 24)?.unwrap_or_default())
 }
 
 /// Reads a checkpoint; columns as in [`LeaseTexts::histories`](super::statements).

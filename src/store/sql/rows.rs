@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Checkpoint, NewRun};
+use crate::model::{Checkpoint, Fingerprint, NewRun};
 use crate::payload::Payload;
 use crate::store::commit::{NewWaiter, RunCommit};
 
@@ -127,7 +127,8 @@ pub(super) fn start(list: &mut List, arena: &mut Arena, new: &NewRun) {
             .put(new.owner.as_ref().map(AsRef::<str>::as_ref))
             .put(new.due_at)
             .json((!tags.is_empty()).then_some(tags))
-            .payload(arena, Some(&new.input));
+            .payload(arena, Some(&new.input))
+            .put(new.fingerprint.map(Fingerprint::to_stored));
     });
 }
 

@@ -168,6 +168,7 @@ async fn the_openapi_document_lists_every_route_and_no_other() {
         "get /survey",
         "get /workers",
         "get /workflows",
+        "get /workflows/{name}/rehearsal",
         "post /batches",
         "post /events/{name}",
         "post /runs",
@@ -228,6 +229,10 @@ async fn answers_are_what_the_openapi_document_says() {
         ("/runs/{id}/explain", "/runs/p/explain"),
         ("/runs/{id}/events/{key}", "/runs/g/events/greeting"),
         ("/workflows", "/workflows"),
+        (
+            "/workflows/{name}/rehearsal",
+            "/workflows/patient/rehearsal",
+        ),
     ] {
         let answer = app.get(&format!("/durable/api{path}")).await.json();
         let content = &document["paths"][route]["get"]["responses"]["200"]["content"];

@@ -1,7 +1,14 @@
 //! Listing, showing and changing runs.
 
 use axum::http::StatusCode;
-use axum_durable::RunStatus;
+use axum_durable::{
+    RunStatus,
+    id::RunId,
+    model::{Fingerprint, NewRun, WorkflowKey},
+    payload::Payload,
+    store::Batch,
+    time::Timestamp,
+};
 use serde_json::{Value, json};
 
 use super::app::{App, until};
@@ -168,4 +175,47 @@ async fn the_workflows_are_listed_with_shape_and_schemas() {
     assert_eq!(greet["tags"], json!(["polite"]));
     assert_eq!(greet["input_schema"]["type"], "string");
     assert_eq!(greet["outline"]["nodes"][0]["kind"], "step");
+}
+
+#[tokio::test]
+async fn the_workflows_say_which_runs_were_begun_under_another_flow() {
+    let app = App::new().await;
+    app.patient("p").await;
+    app.greet("g").await;
+    // As a build with another flow would have stored it.
+    let mut other = NewRun::new(
+        RunId::parse("old").unwrap(),
+        WorkflowKey::new("patient", 1),
+        Payload::null(),
+        Timestamp::MAX,
+    );
+    other.fingerprint = Some(Fingerprint::new(7));
+    let batch = Batch {
+        starts: vec![other],
+        ..Batch::default()
+    };
+    app.durable.engine().store().commit(&batch).await.unwrap();
+    let list = app.get("/durable/api/workflows").await.json();
+    assert_eq!(list["is_complete"], true);
+    let version = |at: usize| &list["workflows"][at]["versions"][0];
+    let patient = version(5);
+    assert_eq!(patient["fingerprint"].as_str().unwrap().len(), 16);
+    assert_eq!(
+        patient["runs"],
+        json!({"live": 2, "other_flow": 1, "unknown_flow": 0, "examples": ["old"]})
+    );
+    assert_eq!(version(1)["runs"]["live"], 0);
+
+    let path = "/durable/api/workflows/patient/rehearsal";
+    let rehearsal = app.get(path).await.json();
+    let runs = rehearsal["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2);
+    assert_eq!(runs[0]["run_id"], "old");
+    assert_eq!(runs[0]["begun_under"], "0000000000000007");
+    assert_eq!(runs[0]["is_same_flow"], false);
+    // It has not begun, so it fits whatever code there is.
+    assert_eq!(runs[0]["outcome"], "fits");
+    assert_eq!(runs[1]["waits_for"], json!(["1 signal `go:p`"]));
+    let nobody = app.get("/durable/api/workflows/nobody/rehearsal").await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
 }

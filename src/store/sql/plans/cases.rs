@@ -1,7 +1,9 @@
 //! The statements whose plans are looked at, with values.
 
+use crate::driver::sql::Dialect;
 use crate::store::sql::statements::{
-    AmendTexts, Statements, batch, batch::Shape, events::EventTexts, relations::RelationTexts,
+    AmendTexts, Statements, batch, batch::Shape, events::EventTexts, live_flows,
+    relations::RelationTexts,
 };
 
 /// A value for a placeholder.
@@ -142,6 +144,22 @@ pub(super) fn partial(texts: &Statements) -> Vec<Case> {
     ]
 }
 
+/// What counts the live runs by their flow.
+pub(super) fn flows(dialect: Dialect) -> Vec<Case> {
+    let values = [Int(200), Int(3), Text("checkout")];
+    let by = match dialect {
+        Dialect::MySql => "durable_runs_ended",
+        Dialect::Sqlite | Dialect::Postgres => "durable_runs_not_completed",
+    };
+    let case = |name, is_narrow, values: &[Value]| {
+        case(name, live_flows(dialect, is_narrow), values, &[by])
+    };
+    vec![
+        case("live flows", false, &values[..2]),
+        case("live flows of a workflow", true, &values),
+    ]
+}
+
 /// Those of several statements.
 pub(super) fn common_scripts(texts: &Statements) -> Vec<Case> {
     let (lease, deliver, read) = (&texts.lease, &texts.deliver, &texts.read);
@@ -172,6 +190,7 @@ pub(super) fn amended(texts: &AmendTexts) -> Vec<Case> {
         case("lock a run", texts.lock_run, &log[..1], &[]),
         case("take a run", texts.take, &no[..1], &[]),
         case("set an input", texts.set_input, &[Int(77), BLOB], &[]),
+        case("set a flow", texts.set_flow, &no, &[]),
         case("remove a checkpoint", texts.remove_one, &no, &[]),
         case("log", texts.lines, &log, &["durable_audit_by_run"]),
     ];
@@ -280,7 +299,7 @@ pub(super) fn batch_of_rows(texts: &Statements) -> Vec<Case> {
     let Some(commit) = &texts.commit else {
         return Vec::new();
     };
-    let start = Text(r#"[["new", "checkout", 1, null, 5, "[\"t\"]", 1, 1]]"#);
+    let start = Text(r#"[["new", "checkout", 1, null, 5, "[\"t\"]", 1, 1, 7]]"#);
     let kept = Text(r#"[["run-77", 1, "running", 5, 0, 0, 3, 9, null, null, null, 3]]"#);
     let ended = Text(r#"[["run-78", 1, "completed", 5, 0, 0, 3, 9, null, 1, 1, 2]]"#);
     let put = Text(
@@ -365,7 +384,7 @@ fn array_values() -> Vec<Value> {
         &[
             TEXTS, TEXTS, TEXTS, BLOBS, INTS, INTS, INTS, TEXTS, BLOBS, INTS, INTS,
         ],
-        &[INTS, INTS, TEXTS],
+        &[INTS, INTS, TEXTS, INTS],
     ]
     .concat()
 }

@@ -10,8 +10,8 @@ use std::fmt::Write as _;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
 use super::cases::{
-    Array, BLOB, Case, ID, Int, Text, amended, batch_of_arrays, batch_of_rows, case, common, heard,
-    partial, related,
+    Array, BLOB, Case, ID, Int, Text, amended, batch_of_arrays, batch_of_rows, case, common, flows,
+    heard, partial, related,
 };
 use super::place::{Server, fill, open};
 use crate::driver::sql::Dialect;
@@ -64,6 +64,7 @@ async fn postgres_finds_rows_by_index() {
     cases.extend(amended(amend_texts(Dialect::Postgres)));
     cases.extend(related(relations(Dialect::Postgres)));
     cases.extend(heard(events(Dialect::Postgres)));
+    cases.extend(flows(Dialect::Postgres));
     cases.extend(partial(&postgres::POSTGRES));
     cases.extend(batch_of_arrays());
     let signal = [ID, Text("token-5"), BLOB, Int(5), Int(5)];
@@ -151,6 +152,7 @@ async fn mysql_finds_rows_by_index() {
     cases.extend(amended(amend_texts(Dialect::MySql)));
     cases.extend(related(relations(Dialect::MySql)));
     cases.extend(heard(events(Dialect::MySql)));
+    cases.extend(flows(Dialect::MySql));
     cases.extend(batch_of_rows(&mysql::MYSQL));
     let mut complaints = Complaints::default();
     for case in &cases {
@@ -195,6 +197,7 @@ async fn sqlite_finds_rows_by_index() {
     cases.extend(amended(amend_texts(Dialect::Sqlite)));
     cases.extend(related(relations(Dialect::Sqlite)));
     cases.extend(heard(events(Dialect::Sqlite)));
+    cases.extend(flows(Dialect::Sqlite));
     cases.extend(partial(&sqlite::SQLITE));
     cases.extend(batch_of_rows(&sqlite::SQLITE));
     let signal = [ID, Text("token-5"), BLOB, Int(5)];
@@ -214,7 +217,13 @@ async fn sqlite_finds_rows_by_index() {
             has_scan |= table.is_some_and(|table| {
                 let is_ours = table.starts_with("durable_") || TABLES.contains(&table);
                 // A whole index is only read in its order, and up to a limit.
-                let in_order = ["newest", "waiting"].contains(&&*case.name)
+                let in_order = [
+                    "newest",
+                    "waiting",
+                    "live flows",
+                    "live flows of a workflow",
+                ]
+                .contains(&&*case.name)
                     && case.by.iter().all(|index| line.contains(index));
                 is_ours
                     && !["durable_instances", "i"].contains(&table)

@@ -12,6 +12,8 @@ pub(crate) struct AmendTexts {
     pub(crate) take: &'static str,
     /// Gives run number `$1` the input `$2`.
     pub(crate) set_input: &'static str,
+    /// Notes that run number `$1` begins anew under flow `$2`.
+    pub(crate) set_flow: &'static str,
     /// Removes the checkpoint of run number `$1` at `$2`.
     pub(crate) remove_one: &'static str,
     /// Removes all that run number `$1` has recorded and published.
@@ -50,6 +52,10 @@ macro_rules! texts {
             ),
             set_input: concat!(
                 "UPDATE durable_inputs SET payload = $2 WHERE run_no = $1",
+                $end
+            ),
+            set_flow: concat!(
+                "UPDATE durable_runs SET fingerprint = $2 WHERE no = $1",
                 $end
             ),
             remove_one: concat!(

@@ -35,11 +35,13 @@ pub(crate) const STOP: &str = "22012";
 /// `$1` is now.
 const STARTS: &str = "s AS MATERIALIZED (SELECT nextval('durable_runs_no_seq') AS no, v.* \
      FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], \
-         $8::bytea[]) WITH ORDINALITY v(id, workflow, version, owner, due_at, tags, input, place)), \
+         $8::bytea[], $48::bigint[]) WITH ORDINALITY \
+     v(id, workflow, version, owner, due_at, tags, input, fingerprint, place)), \
  born AS (INSERT INTO durable_runs (no, id, workflow, version, status, token, owner, wake_at, \
-         wakes, seen_wakes, recoveries, rev, created_at, updated_at, tags) \
+         wakes, seen_wakes, recoveries, rev, created_at, updated_at, tags, fingerprint) \
      SELECT s.no, s.id, s.workflow, s.version, 'pending', \
-         CASE WHEN s.owner IS NULL THEN 0 ELSE 1 END, s.owner, s.due_at, 0, 0, 0, 0, $1, $1, s.tags \
+         CASE WHEN s.owner IS NULL THEN 0 ELSE 1 END, s.owner, s.due_at, 0, 0, 0, 0, $1, $1, s.tags, \
+         s.fingerprint \
      FROM s ON CONFLICT (id) DO NOTHING RETURNING no), \
  created AS (SELECT array_agg(no) AS a FROM born), \
  inputs AS (INSERT INTO durable_inputs (run_no, payload) \

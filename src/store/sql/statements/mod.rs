@@ -5,6 +5,7 @@
 
 mod amend;
 mod choice;
+mod flows;
 mod owners;
 mod servers;
 mod texts;
@@ -19,4 +20,5 @@ pub(super) mod mysql;
 
 pub(super) use amend::{AmendTexts, amend_texts};
 pub(super) use choice::statements;
+pub(super) use flows::live_flows;
 pub(super) use texts::{CommitTexts, Statements};

@@ -50,7 +50,8 @@ macro_rules! starts {
          id VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]', \
          workflow VARCHAR(191) PATH '$[1]', version BIGINT PATH '$[2]', \
          owner VARCHAR(191) PATH '$[3]', due_at BIGINT PATH '$[4]', tags LONGTEXT PATH '$[5]', \
-         at BIGINT PATH '$[6]', length BIGINT PATH '$[7]')) v"
+         at BIGINT PATH '$[6]', length BIGINT PATH '$[7]', \
+         fingerprint BIGINT PATH '$[8]')) v"
     };
 }
 
@@ -86,9 +87,9 @@ pub(crate) const MYSQL: Statements = Statements {
 const COMMIT: CommitTexts = CommitTexts {
     insert_runs: concat!(
         "INSERT INTO durable_runs (id, workflow, version, status, token, owner, wake_at, wakes, \
-         seen_wakes, recoveries, rev, created_at, updated_at, tags) \
+         seen_wakes, recoveries, rev, created_at, updated_at, tags, fingerprint) \
          SELECT v.id, v.workflow, v.version, 'pending', v.owner IS NOT NULL, v.owner, v.due_at, \
-         0, 0, 0, 0, $3, $3, v.tags FROM ",
+         0, 0, 0, 0, $3, $3, v.tags, v.fingerprint FROM ",
         starts!(),
         " WHERE NOT EXISTS (SELECT 1 FROM durable_runs r WHERE r.id = v.id)"
     ),

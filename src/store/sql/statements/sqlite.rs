@@ -65,9 +65,9 @@ const COMMIT_TEXTS: CommitTexts = CommitTexts {
     // was committed first.
     insert_runs: "
 INSERT INTO durable_runs (id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes,
-    recoveries, rev, created_at, updated_at, tags)
+    recoveries, rev, created_at, updated_at, tags, fingerprint)
 SELECT v.value->>0, v.value->>1, v.value->>2, 'pending', v.value->>3 IS NOT NULL, v.value->>3,
-    v.value->>4, 0, 0, 0, 0, $3, $3, v.value->>5
+    v.value->>4, 0, 0, 0, 0, $3, $3, v.value->>5, v.value->>8
 FROM jsonb_each($1) v WHERE true ON CONFLICT (id) DO NOTHING;",
     // Stores the inputs of the runs in `$1`; one that existed keeps its own. Index: `id`.
     insert_inputs: "
@@ -291,7 +291,7 @@ WHERE no IN (
     ORDER BY wake_at, no LIMIT $4)
 RETURNING no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, output;",
+    joined, next_run, deadline, fingerprint, output;",
     claim_found: &[],
     histories: &[
         "SELECT run_no, payload FROM durable_inputs WHERE run_no IN (SELECT value FROM json_each($1));",
@@ -317,13 +317,13 @@ const READ: ReadTexts = ReadTexts {
     run: "
 SELECT no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, output,
+    joined, next_run, deadline, fingerprint, output,
     (SELECT payload FROM durable_inputs WHERE run_no = no) FROM durable_runs WHERE id = $1;",
     load: &[
         "
 SELECT no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, output,
+    joined, next_run, deadline, fingerprint, output,
     (SELECT payload FROM durable_inputs WHERE run_no = no) FROM durable_runs WHERE id = $1;",
         "
 SELECT c.run_no, c.seq, c.ord, c.kind, c.name, c.status, c.attempt, c.wake_at, c.started_at,
@@ -355,7 +355,7 @@ CROSS JOIN durable_published p ON p.run_no = r.no AND p.name = $2 WHERE r.id = $
     list: "
 SELECT no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, NULL, NULL
+    joined, next_run, deadline, fingerprint, NULL, NULL
 FROM durable_runs r WHERE true",
     now: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER);",
 };

@@ -10,8 +10,8 @@ use super::actor::{checkout, instance, run};
 use super::tally::Tally;
 use crate::id::{FencingToken, RunId, Seq};
 use crate::model::{
-    AuditEntry, By, Checkpoint, CheckpointKind, CheckpointStatus, Failure, InboxBody, NewRun,
-    OnCancel, Parent, Run, RunQuery, RunStatus, SignalId, WorkflowKey,
+    AuditEntry, By, Checkpoint, CheckpointKind, CheckpointStatus, Failure, Fingerprint, InboxBody,
+    NewRun, OnCancel, Parent, Run, RunQuery, RunStatus, SignalId, WorkflowKey,
 };
 use crate::payload::Payload;
 use crate::store::{Amendment, Custody, Delivery, Fork, NewJoin, NewWaiter, Removal, RunCommit};
@@ -131,6 +131,10 @@ impl Dice {
             new.tags.push(format!("tag {}", self.below(3)).into());
         }
         new.owner = self.happens(2).then(|| instance(&self.instance()));
+        if self.happens(2) {
+            self.tally.count("start under a known flow");
+            new.fingerprint = Some(Fingerprint::new(u64::MAX / u64::from(self.below(3) + 1)));
+        }
         if self.happens(6) {
             self.tally.count("start with a deadline");
             new.deadline = Some(self.time(now));

@@ -108,6 +108,8 @@ macro_rules! store_conformance {
             a_made_up_cursor_is_refused,
             changes_are_found_by_revision,
             held_lists_what_an_instance_owns,
+            a_run_keeps_the_flow_that_it_was_begun_under,
+            live_runs_are_counted_by_their_flow,
             an_amendment_takes_a_run_from_its_owner,
             an_amendment_of_a_run_that_has_moved_on_changes_nothing,
             an_amendment_restarts_a_run_with_another_input,

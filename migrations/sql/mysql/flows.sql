@@ -1,0 +1,1 @@
+ALTER TABLE durable_runs ADD COLUMN fingerprint BIGINT;
