@@ -124,6 +124,18 @@ impl RunId {
     }
 }
 
+impl RunId {
+    /// The id of the run that this one continues as: `order`, `order~1`, `order~2`, …
+    pub(crate) fn successor(&self) -> Self {
+        let text = self.as_str();
+        let parts = text.rsplit_once('~');
+        let (base, number) = parts
+            .and_then(|(base, number)| Some((base, number.parse::<u64>().ok()?)))
+            .unwrap_or((text, 0));
+        Self::from_trusted(format!("{base}~{}", number.saturating_add(1)))
+    }
+}
+
 impl InstanceId {
     /// A new id for this process.
     #[must_use]
@@ -174,6 +186,15 @@ impl fmt::Display for FencingToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ids_of_successors_count() {
+        let ids = ["order", "order~1", "a~b", "a~9"].map(|id| RunId::from_trusted(id).successor());
+        assert_eq!(
+            ids.each_ref().map(RunId::as_str),
+            ["order~1", "order~2", "a~b~1", "a~10"]
+        );
+    }
 
     #[test]
     fn a_name_is_refused_with_the_rule_it_breaks() {

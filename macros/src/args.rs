@@ -13,6 +13,9 @@ use crate::problems::Problems;
 /// ones at run time; here they are refused where they are written.
 const MAX_NAME_BYTES: usize = 191;
 
+/// The most events of a batch, as in the library.
+const MOST_EVENTS: u32 = 1_000;
+
 /// What `#[workflow(..)]` says.
 pub(crate) struct WorkflowWords {
     /// The stored name.
@@ -23,6 +26,18 @@ pub(crate) struct WorkflowWords {
     pub(crate) tags: Vec<LitStr>,
     /// The workflow for its runs that are given up.
     pub(crate) dead_letter: Option<ExprPath>,
+    /// The events that start runs.
+    pub(crate) events: Vec<LitStr>,
+    /// How these become fewer runs.
+    pub(crate) accumulate: Option<Accumulate>,
+}
+
+/// How events become fewer runs.
+pub(crate) enum Accumulate {
+    /// The last one, after so many milliseconds without any.
+    Debounce(u64),
+    /// So many, or those of so many milliseconds.
+    Batch(u32, u64),
 }
 
 /// What `#[step(..)]` says.
@@ -40,8 +55,18 @@ pub(crate) struct StepWords {
 impl WorkflowWords {
     /// Reads the words; what is wrong is added to `problems` and replaced by its default.
     pub(crate) fn read(words: TokenStream, function: &Ident, problems: &mut Problems) -> Self {
-        let known = ["name", "version", "tags", "dead_letter"];
+        let known = [
+            "name",
+            "version",
+            "tags",
+            "dead_letter",
+            "on_event",
+            "debounce",
+            "batch",
+            "within",
+        ];
         let mut settings = Settings::read(words, "workflow", &known, problems);
+        let accumulate = settings.accumulate(problems);
         let name = settings.take("name", problems, name);
         let version = settings.take("version", problems, |value| at_least_one(value, "version"));
         let tags = settings.take("tags", problems, texts);
@@ -50,6 +75,10 @@ impl WorkflowWords {
             version: version.unwrap_or(1),
             tags: tags.unwrap_or_default(),
             dead_letter: settings.take("dead_letter", problems, path),
+            events: settings
+                .take("on_event", problems, events)
+                .unwrap_or_default(),
+            accumulate,
         }
     }
 }
@@ -133,6 +162,51 @@ impl Settings {
         Self(settings)
     }
 
+    /// What `debounce`, `batch` and `within` say together.
+    fn accumulate(&mut self, problems: &mut Problems) -> Option<Accumulate> {
+        let has = |key: &str| self.0.iter().find(|setting| setting.key == key);
+        let pairs = [
+            (
+                "debounce",
+                has("on_event").is_some(),
+                "needs `on_event`, which names the events",
+            ),
+            (
+                "batch",
+                has("on_event").is_some(),
+                "needs `on_event`, which names the events",
+            ),
+            (
+                "batch",
+                has("within").is_some(),
+                "needs `within`, such as `within = \"30s\"`",
+            ),
+            (
+                "within",
+                has("batch").is_some(),
+                "needs `batch`, such as `batch = 100`",
+            ),
+            (
+                "batch",
+                has("debounce").is_none(),
+                "excludes `debounce`; keep one of them",
+            ),
+        ];
+        for (key, is_met, needs) in pairs {
+            if let (Some(setting), false) = (has(key), is_met) {
+                problems.at(&setting.key, format!("`{key}` {needs}"));
+            }
+        }
+        let quiet = self.take("debounce", problems, length);
+        let most = self.take("batch", problems, batch_size);
+        let within = self.take("within", problems, length);
+        match (quiet, most, within) {
+            (Some(quiet), ..) => Some(Accumulate::Debounce(quiet)),
+            (None, Some(most), Some(within)) => Some(Accumulate::Batch(most, within)),
+            _ => None,
+        }
+    }
+
     fn take<T>(
         &mut self,
         key: &str,
@@ -189,6 +263,39 @@ fn name(value: &Expr) -> Result<LitStr> {
         value,
         format!("this name cannot be used: {reason}; write 1 to 191 bytes"),
     ))
+}
+
+/// One event, or a list.
+fn events(value: &Expr) -> Result<Vec<LitStr>> {
+    match value {
+        Expr::Array(array) if array.elems.is_empty() => Err(error(
+            value,
+            "this list names no event; write one, such as `on_event = \"order.placed\"`",
+        )),
+        Expr::Array(array) => array.elems.iter().map(name).collect(),
+        one => name(one).map(|event| vec![event]),
+    }
+}
+
+fn batch_size(value: &Expr) -> Result<u32> {
+    let number = match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) => number.base10_parse::<u32>().ok(),
+        _ => None,
+    };
+    let size = number.filter(|number| (1..=MOST_EVENTS).contains(number));
+    size.ok_or_else(|| error(value, "`batch` is the most events of a run, from 1 to 1000"))
+}
+
+/// A duration that is not zero, in milliseconds.
+fn length(value: &Expr) -> Result<u64> {
+    let length = millis(&text(value)?.value()).map_err(|message| error(value, message))?;
+    if length == 0 {
+        return Err(error(value, "this length is zero; leave the argument out"));
+    }
+    Ok(length)
 }
 
 fn at_least_one(value: &Expr, key: &str) -> Result<u32> {

@@ -63,7 +63,7 @@ pub(crate) fn call(function: &ItemFn, arguments: &[TokenStream]) -> TokenStream 
 }
 
 /// The place of an author's token, with the names of this macro.
-fn located(place: &impl Spanned) -> Span {
+pub(crate) fn located(place: &impl Spanned) -> Span {
     Span::mixed_site().located_at(place.span())
 }
 

@@ -40,6 +40,9 @@ use proc_macro::TokenStream;
 /// | `version` | grows when the body changes in a way that recorded runs cannot replay; at least 1 | `1` |
 /// | `tags` | texts that every run gets | none |
 /// | `dead_letter` | the workflow that is started for a run that is given up as `dead` | the app's |
+/// | `on_event` | the event, or a list of events, of which each starts a run with its payload as input | none |
+/// | `debounce` | one run for the last event, once none has come for so long, such as `"5s"` | a run for each |
+/// | `batch`, `within` | one run for up to so many events, or those of so long after the first; the input is a `Vec` | a run for each |
 ///
 /// # The function
 ///

@@ -1,11 +1,11 @@
 //! Writes what `#[workflow]` turns a function into.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Literal, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ItemFn;
 
 use crate::{
-    args::WorkflowWords,
+    args::{Accumulate, WorkflowWords},
     emit, lints, outline,
     problems::Problems,
     rewrite,
@@ -50,8 +50,11 @@ fn definition(
         version,
         tags,
         dead_letter,
+        events,
+        accumulate,
     } = words;
     let dead_letter = dead_letter.iter();
+    let accumulate = accumulate.iter().map(|it| accumulating(it, shape));
     let (input, needs, call) = (&shape.input, shape.needs(), call(function, shape));
     quote! {
         #head -> ::axum_durable::Workflow<#input, #value> {
@@ -67,8 +70,26 @@ fn definition(
             .with_needs(__NEEDS)
             .with_outline(&__OUTLINE)
             #(.with_dead_letter(#dead_letter))*
+            #(.on_event(#events))*
+            #(#accumulate)*
         }
         #submit
+    }
+}
+
+/// How events become fewer runs, located at the input, which has to be of the right type.
+fn accumulating(accumulate: &Accumulate, shape: &Shape) -> TokenStream {
+    let span = emit::located(&shape.input);
+    let millis = |length: u64| quote!(::core::time::Duration::from_millis(#length));
+    match accumulate {
+        Accumulate::Debounce(quiet) => {
+            let quiet = millis(*quiet);
+            quote_spanned!(span=> .with_debounce(#quiet))
+        }
+        Accumulate::Batch(most, within) => {
+            let (most, within) = (Literal::u32_unsuffixed(*most), millis(*within));
+            quote_spanned!(span=> .with_batch(#most, #within))
+        }
     }
 }
 

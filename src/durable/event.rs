@@ -8,13 +8,12 @@ use super::{error::Error, handle::Durable};
 use crate::engine::{EventOutcome, EventRequest};
 use crate::id::check_name;
 use crate::payload::{Payload, PayloadError};
-#[cfg(feature = "_sql")]
-use crate::store::Batch;
 use crate::workflow::BoxFuture;
 
 impl Durable {
     /// Publishes an event to every run that waits for it with `ctx.wait_for_event`, and to those
-    /// that will within the next hour. Await the returned builder.
+    /// that will within the next hour, and starts the workflows that were defined with
+    /// [`on_event`](crate::Workflow::on_event). Await the returned builder.
     ///
     /// # Examples
     ///
@@ -114,8 +113,8 @@ impl PublishEvent {
         Ok((durable, request))
     }
 
-    /// Publishes it in the caller's own transaction: runs hear it if and when that is committed,
-    /// within milliseconds and a second at most.
+    /// Publishes it in the caller's own transaction: runs hear it, and those that it starts begin, if
+    /// and when that is committed, within milliseconds and a second at most.
     ///
     /// Until then those who publish or begin to wait for events of this name, and some others,
     /// have to wait, and so do the runs that hear it: keep the transaction short.
@@ -129,10 +128,7 @@ impl PublishEvent {
         transaction: &sea_orm::DatabaseTransaction,
     ) -> Result<(), Error> {
         let (durable, request) = self.checked()?;
-        let batch = Batch {
-            deliveries: vec![durable.engine().publication(request)],
-            ..Batch::default()
-        };
+        let batch = durable.engine().publication(request);
         let ack = durable.commit_in(transaction, &batch).await?;
         for answer in ack.deliveries {
             answer?;

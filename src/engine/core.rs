@@ -23,7 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     config::EngineConfig, herald::Herald, journal::Journal, replay::site_text,
-    residents::Residents, settled::Settled, timers::Timers,
+    residents::Residents, settled::Settled, timers::Timers, triggers::Accumulators,
 };
 use crate::control_plane::ControlPlane;
 use crate::event::EventBus;
@@ -51,6 +51,8 @@ pub(crate) struct Core {
     pub(crate) settled: Settled,
     pub(crate) herald: Arc<Herald>,
     pub(crate) events: EventBus,
+    /// What takes events for workflows that want fewer runs than events.
+    pub(crate) accumulators: Accumulators,
     pub(crate) lease: Lease,
     pub(crate) tasks: TaskTracker,
     /// No new runs are taken from here on.
@@ -96,6 +98,7 @@ impl Core {
         let herald = Arc::new(Herald::new(parts.control_plane));
         Self {
             workflows: workflows.map(|entry| entry.key.clone()).collect(),
+            accumulators: Accumulators::new(&parts.registry),
             config: parts.config,
             clock,
             store: parts.store,

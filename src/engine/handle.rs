@@ -22,7 +22,7 @@ use crate::id::{InstanceId, RunId};
 use crate::model::{InstanceReport, NewRun, RunHistory, SignalId};
 use crate::payload::Payload;
 use crate::registry::Registry;
-use crate::store::{Delivery, Store, StoreError};
+use crate::store::{Batch, Delivery, Store, StoreError};
 use crate::time::Clock;
 use crate::transport::Transport;
 use crate::workflow::{Interceptors, States};
@@ -101,6 +101,8 @@ impl Engine {
             crate::store::LivenessLock::none()
         };
         loops::spawn_all(&core, queue, parts.transport, lock);
+        // Else the first event would not know whether somebody takes it.
+        loops::look_at_accumulators(&core).await;
         info!(instance = %core.instance(), store = core.store.name(), drive = core.config.drive, "engine started");
         Ok(Self { core })
     }
@@ -201,10 +203,11 @@ impl Engine {
         actions::publish_event(&self.core, request).await
     }
 
-    /// Turns a request into an event that a caller publishes in a transaction of its own.
+    /// Turns a request into an event, and what it starts, which a caller publishes in a
+    /// transaction of its own.
     #[must_use]
-    pub fn publication(&self, request: EventRequest) -> Delivery {
-        actions::publication(&self.core, request)
+    pub fn publication(&self, request: EventRequest) -> Batch {
+        actions::publication(&self.core, request).into_batch()
     }
 
     /// Waits for news of a run's end in this process. Whoever looks at the store afterwards

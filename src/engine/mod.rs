@@ -11,9 +11,10 @@
 //! | `rehearse` | replays a recorded history and does nothing else |
 //! | `core` | what all of them share |
 //! | `tell` | runs in this process are told what was written for them |
+//! | `triggers` | which runs an event starts |
 //! | `handle`, `operate` | the verbs that the rest of the crate uses |
 //!
-//! Imports go `core`, `replay`, `tell` ← `run` ← `actions` ← `loops` ← `handle`.
+//! Imports go `core`, `replay`, `tell`, `triggers` ← `run` ← `actions` ← `loops` ← `handle`.
 
 mod actions;
 mod config;
@@ -33,6 +34,7 @@ mod run;
 mod settled;
 mod tell;
 mod timers;
+mod triggers;
 
 pub use actions::{
     ActionError, CancelOutcome, EventOutcome, EventRequest, ForkPreview, ForkRequest, PauseOutcome,

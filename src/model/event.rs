@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, fmt};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -14,7 +15,8 @@ use crate::payload::Payload;
 const MAX_FACTS: usize = 256;
 
 /// One publication of an event; the same id is published once, however often it is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct EventId(pub Uuid);
 
 impl EventId {

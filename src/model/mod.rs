@@ -18,6 +18,7 @@ mod relation;
 mod retry;
 mod run;
 mod task;
+mod trigger;
 mod update;
 mod webhook;
 
@@ -38,5 +39,7 @@ pub(crate) use retry::mix;
 pub use retry::{Backoff, InvalidBackoff, RetryPolicy};
 pub use run::{IllegalTransition, NewRun, Run, RunStatus, WorkflowKey};
 pub(crate) use task::TaskReport;
+pub use trigger::{Accumulate, Trigger};
+pub(crate) use trigger::{Happened, LONGEST_TARGET, accumulated, started_by};
 pub(crate) use update::{UpdateAnswer, UpdateRequest};
 pub(crate) use webhook::WebhookRecord;

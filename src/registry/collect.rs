@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::entry::{Registered, Registration, StepEntry, WorkflowEntry};
+use super::{
+    entry::{Registered, Registration, StepEntry, WorkflowEntry},
+    triggers::Triggers,
+};
+use crate::id::InvalidName;
 use crate::model::WorkflowKey;
 use crate::workflow::States;
 
@@ -27,6 +31,27 @@ pub enum RegistryError {
     UnknownDeadLetter {
         /// The workflow.
         name: Arc<str>,
+    },
+    /// A workflow accumulates events and names none.
+    #[error("workflow `{workflow}` accumulates events and names none; add `on_event`")]
+    NoEvent {
+        /// The workflow.
+        workflow: Arc<str>,
+    },
+    /// A workflow is started by an event that cannot be.
+    #[error("workflow `{workflow}` is started by an event that cannot be")]
+    EventName {
+        /// The workflow.
+        workflow: Arc<str>,
+        /// Which rule its name breaks.
+        #[source]
+        reason: InvalidName,
+    },
+    /// The ids of runs that events start are made of the workflow's name.
+    #[error("workflow `{workflow}` is started by events and has a name of more than 140 bytes")]
+    LongName {
+        /// The workflow.
+        workflow: Arc<str>,
     },
     /// A handler takes a value that nobody provided.
     #[error("{handler} takes `State<{type_name}>`, which was not provided; add `.provide(..)`")]
@@ -92,6 +117,7 @@ impl RegistryBuilder {
             registry.workflows.entry(key).or_insert(workflow);
         }
         registry.check(states)?;
+        registry.subscribe()?;
         Ok(registry)
     }
 }
@@ -101,18 +127,13 @@ impl RegistryBuilder {
 pub struct Registry {
     workflows: BTreeMap<WorkflowKey, WorkflowEntry>,
     steps: BTreeMap<Arc<str>, StepEntry>,
+    pub(super) triggers: Triggers,
 }
 
 impl Registry {
     fn add(&mut self, registration: Registration) -> Result<(), RegistryError> {
         match registration {
-            Registration::Workflow(entry) => {
-                let key = entry.key.to_string();
-                match self.workflows.insert(entry.key.clone(), entry) {
-                    Some(_) => Err(RegistryError::DuplicateWorkflow { key }),
-                    None => Ok(()),
-                }
-            }
+            Registration::Workflow(entry) => self.add_workflow(entry),
             Registration::Step(entry) => {
                 let name = Arc::clone(&entry.name);
                 match self.steps.insert(Arc::clone(&name), entry) {
@@ -120,6 +141,14 @@ impl Registry {
                     None => Ok(()),
                 }
             }
+        }
+    }
+
+    pub(super) fn add_workflow(&mut self, entry: WorkflowEntry) -> Result<(), RegistryError> {
+        let key = entry.key.to_string();
+        match self.workflows.insert(entry.key.clone(), entry) {
+            Some(_) => Err(RegistryError::DuplicateWorkflow { key }),
+            None => Ok(()),
         }
     }
 

@@ -5,12 +5,12 @@ use std::{fmt, sync::Arc};
 use schemars::Schema;
 
 use crate::id::RunId;
-use crate::model::{Failure, Fingerprint, NewRun, WorkflowKey};
+use crate::model::{Failure, Fingerprint, NewRun, Trigger, WorkflowKey};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::workflow::{
-    BoxFuture, Outline, RunBody, StateNeed, States, Step, StepCtx, StepHandler, StepPolicy,
-    Workflow,
+    Accumulates, BoxFuture, Outline, RunBody, StateNeed, States, Step, StepCtx, StepHandler,
+    StepPolicy, Workflow,
 };
 
 /// A workflow that can be executed here.
@@ -29,6 +29,9 @@ pub struct WorkflowEntry {
     pub dead_letter: Option<Arc<str>>,
     /// That of its outline, taken once.
     pub(crate) fingerprint: Option<Fingerprint>,
+    /// Events that start runs of it.
+    pub triggers: Vec<Trigger>,
+    pub(crate) accumulates: Option<Accumulates>,
     input_schema: fn() -> Schema,
     output_schema: fn() -> Schema,
     pub(crate) body: RunBody,
@@ -77,6 +80,8 @@ impl<I, O> From<Workflow<I, O>> for WorkflowEntry {
             outline: workflow.outline,
             fingerprint: workflow.outline.fingerprint(),
             dead_letter: workflow.dead_letter,
+            triggers: workflow.triggers,
+            accumulates: workflow.accumulates,
             input_schema: workflow.input_schema,
             output_schema: workflow.output_schema,
             body: workflow.body,

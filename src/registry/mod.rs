@@ -3,6 +3,7 @@
 mod collect;
 mod describe;
 mod entry;
+mod triggers;
 
 pub use collect::{Registry, RegistryBuilder, RegistryError};
 pub use describe::WorkflowDescription;

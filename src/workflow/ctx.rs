@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use uuid::Uuid;
 
 use super::{
@@ -222,6 +225,14 @@ impl WorkflowCtx {
         let operation = self.open(CheckpointKind::Child, Arc::clone(&key.name));
         let number = ("child", operation.seq().to_string());
         Child::new(operation, key, Payload::encode(&input), number)
+    }
+
+    /// Runs a workflow that is known by its name as a child.
+    #[track_caller]
+    pub(crate) fn child_of(&self, key: WorkflowKey, input: Payload) -> Child<IgnoredAny> {
+        let operation = self.open(CheckpointKind::Child, Arc::clone(&key.name));
+        let number = ("child", operation.seq().to_string());
+        Child::new(operation, key, Ok(input), number)
     }
 
     /// Runs a workflow once for each input, as children side by side. See [`Gather`].

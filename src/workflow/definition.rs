@@ -10,8 +10,9 @@ use super::{
     error::{Result, WorkflowError},
     outline::Outline,
     state::StateNeed,
+    trigger::Accumulates,
 };
-use crate::model::{DeadLetter, WorkflowKey};
+use crate::model::{DeadLetter, Trigger, WorkflowKey};
 use crate::payload::Payload;
 
 /// A boxed future, as bodies and handlers return it.
@@ -50,6 +51,8 @@ pub struct Workflow<I, O> {
     pub(crate) needs: &'static [StateNeed],
     pub(crate) outline: &'static Outline,
     pub(crate) dead_letter: Option<Arc<str>>,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) accumulates: Option<Accumulates>,
     pub(crate) input_schema: fn() -> Schema,
     pub(crate) output_schema: fn() -> Schema,
     pub(crate) body: RunBody,
@@ -100,6 +103,8 @@ where
             needs: &[],
             outline: &Outline::UNKNOWN,
             dead_letter: None,
+            triggers: Vec::new(),
+            accumulates: None,
             input_schema: || schema_for!(I),
             output_schema: || schema_for!(O),
             body: Arc::new(erased),
@@ -186,6 +191,8 @@ impl<I, O> Clone for Workflow<I, O> {
             needs: self.needs,
             outline: self.outline,
             dead_letter: self.dead_letter.clone(),
+            triggers: self.triggers.clone(),
+            accumulates: self.accumulates,
             input_schema: self.input_schema,
             output_schema: self.output_schema,
             body: Arc::clone(&self.body),

@@ -11,6 +11,7 @@
 //!
 //! What is not here: who answers. The context asks a [`Host`], which the engine implements.
 
+mod accumulator;
 mod ctx;
 mod definition;
 mod error;
@@ -21,9 +22,11 @@ mod outline;
 mod saga;
 mod state;
 mod step;
+mod trigger;
 
 pub mod ops;
 
+pub(crate) use accumulator::accumulator;
 pub use ctx::WorkflowCtx;
 pub use definition::{
     BoxFuture, IntoWorkflow, Outcome as WorkflowOutcome, RunBody, Workflow, WorkflowFn,
@@ -40,3 +43,5 @@ pub use outline::{Outline, OutlineArm, OutlineNode};
 pub use state::{Inject, MissingState, StateNeed, States};
 pub use step::{IntoStep, RemoteStep, Step, StepCtx, StepFn};
 pub(crate) use step::{StepHandler, StepLog};
+pub(crate) use trigger::Accumulates;
+pub use trigger::EventBatch;

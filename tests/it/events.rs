@@ -50,7 +50,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 async fn publish(app: &App, name: &str, payload: &Value) -> usize {
     let published = soon("the event", app.publish_event(name, payload)).await;
     match published.unwrap() {
-        EventOutcome::Published { runs } => runs,
+        EventOutcome::Published { runs, .. } => runs,
         other => panic!("{other:?}"),
     }
 }

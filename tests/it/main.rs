@@ -35,6 +35,7 @@ mod saga;
 mod signals;
 mod support;
 mod tasks;
+mod triggers;
 mod unwind;
 mod updates;
 mod versions;

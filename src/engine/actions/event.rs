@@ -2,10 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::engine::{core::Core, tell::tell_all};
+use crate::engine::{
+    core::Core,
+    tell::tell_all,
+    triggers::{Started, started},
+};
 use crate::model::{EventId, Facts};
 use crate::payload::Payload;
-use crate::store::{Delivery, DeliveryAck, StoreError};
+use crate::store::{Batch, BatchAck, Delivery, DeliveryAck, StartAck, StoreError};
 
 /// How long an id is known that nobody but us repeats: a commit whose answer was lost is sent again
 /// at once, or after an outage.
@@ -52,13 +56,42 @@ pub enum EventOutcome {
     Published {
         /// How many runs were waiting for it.
         runs: usize,
+        /// How many runs it has started.
+        started: usize,
     },
     /// The same id was published before.
     Duplicate,
 }
 
-/// The event as it is stored.
-pub(crate) fn publication(core: &Core, request: EventRequest) -> Delivery {
+/// An event about to be published, and what it starts.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    pub(crate) event: Delivery,
+    pub(crate) started: Started,
+}
+
+impl Publication {
+    /// All of it as one transaction.
+    pub(crate) fn into_batch(self) -> Batch {
+        let Self { event, started } = self;
+        let mut batch = Batch {
+            starts: started.starts,
+            ..Batch::default()
+        };
+        batch.deliveries.push(event);
+        batch.deliveries.extend(started.signals);
+        batch
+    }
+}
+
+/// The event as it is stored, and what is stored with it.
+pub(crate) fn publication(core: &Core, request: EventRequest) -> Publication {
+    let event = stored(core, request);
+    let started = started(core, &event);
+    Publication { event, started }
+}
+
+fn stored(core: &Core, request: EventRequest) -> Delivery {
     let EventRequest {
         name,
         payload,
@@ -86,17 +119,72 @@ pub(crate) fn publication(core: &Core, request: EventRequest) -> Delivery {
 }
 
 /// Publishes an event. When this returns it is stored: in the inboxes of the runs that were waiting
-/// for it, and for waits to come.
+/// for it, and for waits to come; and so are the runs that it starts.
 pub(crate) async fn publish_event(
     core: &Core,
     request: EventRequest,
 ) -> Result<EventOutcome, StoreError> {
     request.payload.fits(core.config.max_payload)?;
-    let ack = core.journal.deliver(publication(core, request)).await?;
-    let outcome = match &ack {
-        DeliveryAck::Published { told } => EventOutcome::Published { runs: told.len() },
-        _ => EventOutcome::Duplicate,
-    };
-    tell_all(core, &[ack]);
+    let publication = publication(core, request);
+    if publication.started.is_empty() {
+        let ack = core.journal.deliver(publication.event).await?;
+        let outcome = outcome(&ack, 0);
+        tell_all(core, &[ack]);
+        return Ok(outcome);
+    }
+    let direct = publication.started.direct;
+    let ack = commit(core, &publication.into_batch()).await?;
+    let direct = ack.starts.iter().take(direct);
+    let started = direct.filter(|it| **it == StartAck::Created).count();
+    if ack.starts.contains(&StartAck::Created) {
+        core.look_for_due();
+    }
+    let told = ack.deliveries.into_iter().collect::<Result<Vec<_>, _>>()?;
+    if told.contains(&DeliveryAck::Buffered) {
+        // Nobody may be there to take it.
+        core.accumulators.look_now.notify_one();
+    }
+    let outcome = told
+        .first()
+        .map_or(EventOutcome::Duplicate, |ack| outcome(ack, started));
+    tell_all(core, &told);
     Ok(outcome)
+}
+
+const fn outcome(ack: &DeliveryAck, started: usize) -> EventOutcome {
+    match ack {
+        DeliveryAck::Published { told } => EventOutcome::Published {
+            runs: told.len(),
+            started,
+        },
+        DeliveryAck::Delivered { .. }
+        | DeliveryAck::Buffered
+        | DeliveryAck::Duplicate
+        | DeliveryAck::Ended { .. }
+        | DeliveryAck::Requeued { .. } => EventOutcome::Duplicate,
+    }
+}
+
+/// Writes an event and what it starts. It does not go through the journal, which may write them in
+/// different batches.
+///
+/// An answer that is lost is asked for again: everything in the batch is known by its id. Who gets
+/// an error publishes again under the id that he has given.
+async fn commit(core: &Core, batch: &Batch) -> Result<BatchAck, StoreError> {
+    const TRIES: u32 = 6;
+    let mut wait = Duration::from_millis(10);
+    for _ in 1..TRIES {
+        match core.store.commit(batch).await {
+            Err(error) if error.is_transient() => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "event not published, trying again"
+                );
+            }
+            answer => return answer,
+        }
+        tokio::time::sleep(wait).await;
+        wait *= 2;
+    }
+    core.store.commit(batch).await
 }

@@ -1,5 +1,6 @@
 //! What an engine does in the background, one file each.
 
+mod accumulators;
 mod announce;
 mod claim;
 mod dispatch;
@@ -12,6 +13,7 @@ mod report;
 mod tasks;
 mod timers;
 
+pub(crate) use accumulators::look as look_at_accumulators;
 pub(crate) use announce::farewell;
 pub(crate) use lease::enroll;
 pub(crate) use tasks::spawn_all;

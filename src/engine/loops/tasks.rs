@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    announce, claim, dispatch, dispatch::DispatchQueue, evict, lease, listen, recovery, report,
-    timers,
+    accumulators, announce, claim, dispatch, dispatch::DispatchQueue, evict, lease, listen,
+    recovery, report, timers,
 };
 use crate::engine::{core::Core, journal};
 use crate::store::LivenessLock;
@@ -26,6 +26,9 @@ pub(crate) fn spawn_all(
         let plane = Arc::clone(plane);
         tasks.spawn(listen::listen(Arc::clone(core), plane.subscribe()));
         tasks.spawn(announce::announce(Arc::clone(core), plane));
+    }
+    if core.accumulators.places().next().is_some() {
+        tasks.spawn(accumulators::attend(Arc::clone(core)));
     }
     if !core.config.drive {
         return;

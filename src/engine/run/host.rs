@@ -210,8 +210,11 @@ impl Host for RunHost {
     fn emit(&self, name: Arc<str>, payload: Payload) {
         let mut state = self.state();
         if !state.cursor.has_fault() {
-            let event = publication(&self.core, EventRequest::new(name, payload));
-            state.pending.beyond().sends.push(event);
+            let publication = publication(&self.core, EventRequest::new(name, payload));
+            let batch = publication.into_batch();
+            let beyond = state.pending.beyond();
+            beyond.starts.extend(batch.starts);
+            beyond.sends.extend(batch.deliveries);
         }
     }
 

@@ -48,15 +48,21 @@ pub(super) struct EventPublished {
     outcome: &'static str,
     /// How many runs were waiting for it and have it.
     runs: usize,
+    /// How many runs it has started.
+    started: usize,
 }
 
 impl From<EventOutcome> for EventPublished {
     fn from(outcome: EventOutcome) -> Self {
-        let (outcome, runs) = match outcome {
-            EventOutcome::Published { runs } => ("published", runs),
-            EventOutcome::Duplicate => ("duplicate", 0),
+        let (outcome, runs, started) = match outcome {
+            EventOutcome::Published { runs, started } => ("published", runs, started),
+            EventOutcome::Duplicate => ("duplicate", 0, 0),
         };
-        Self { outcome, runs }
+        Self {
+            outcome,
+            runs,
+            started,
+        }
     }
 }
 

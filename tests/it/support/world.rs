@@ -344,6 +344,18 @@ impl App {
         ended.output.unwrap().decode().unwrap()
     }
 
+    /// Waits for the end of a run that somebody else is about to start.
+    pub(crate) async fn ended_soon(&self, run: &str) -> Run {
+        self.until(run, |_| true).await;
+        self.ended(run).await
+    }
+
+    /// Waits for the result of a run that somebody else is about to start.
+    pub(crate) async fn output_soon<O: DeserializeOwned>(&self, run: &str) -> O {
+        self.until(run, |_| true).await;
+        self.output(run).await
+    }
+
     /// What is stored of a run.
     pub(crate) async fn record(&self, run: &str) -> RunRecord {
         let run = axum_durable::id::RunId::from_trusted(run);
