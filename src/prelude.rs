@@ -4,7 +4,7 @@ pub use axum::extract::State;
 
 pub use crate::durable::{Durable, Error as DurableError, RunHandle};
 pub use crate::http::{DurableLayer, DurableRouter, WithDurable, durable_router};
-pub use crate::model::{Backoff, LogLevel, RetryPolicy};
+pub use crate::model::{Backoff, LogLevel, RetryPolicy, Undo};
 pub use crate::time::{Timestamp, parse_duration};
 pub use crate::workflow::ops::{TaskToken, WebhookOptions};
 pub use crate::workflow::{

@@ -37,7 +37,9 @@ pub(crate) fn takes_step_body(call: &ExprMethodCall, ctx: &Ident) -> bool {
 
 /// Whether a call says how the operation that it follows is undone.
 pub(crate) fn is_undo(call: &ExprMethodCall) -> bool {
-    call.method == "compensate" || call.method == "compensate_with"
+    ["compensate", "compensate_with", "compensate_named"]
+        .iter()
+        .any(|name| call.method == name)
 }
 
 /// The inside of a macro whose grammar is known.

@@ -21,6 +21,8 @@ pub struct Explanation {
     pub wakes: String,
     /// Each operation that it waits for.
     pub waiting_for: Vec<Waiting>,
+    /// The run that was started because this one was given up.
+    pub dead_letter: Option<RunId>,
 }
 
 /// An operation that a run waits for.
@@ -97,7 +99,7 @@ impl Waiting {
             (CheckpointKind::Child, _) => {
                 format!("waiting for child `{name}` since {since}")
             }
-            (CheckpointKind::Remote, None) => {
+            (CheckpointKind::Remote | CheckpointKind::Compensation, None) => {
                 format!(
                     "attempt {} of step `{name}` is at a worker since {since}",
                     self.attempt
@@ -135,6 +137,7 @@ pub(crate) fn explain(record: &RunRecord, now: Timestamp, is_known_here: bool) -
         reason: reason(run, &waiting_for, now, is_known_here),
         wakes: wakes(run, &waiting_for, now),
         waiting_for,
+        dead_letter: None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::explain::{Explanation, explain};
 use super::redact::{Exposure, ExposureKind, Redactor};
 use crate::engine::Engine;
 use crate::id::RunId;
-use crate::model::{Checkpoint, Run, RunPage, RunQuery};
+use crate::model::{Checkpoint, DeadLetter, Run, RunPage, RunQuery, RunStatus};
 use crate::payload::Payload;
 use crate::store::{RunRecord, Store, StoreError};
 
@@ -101,10 +101,26 @@ impl Control {
         let record = self.load(run).await?;
         let now = self.engine.clock().now();
         let registry = self.engine.registry();
-        Ok(record.map(|record| {
-            let is_known = registry.workflow(&record.run.workflow).is_some();
-            explain(&record, now, is_known)
-        }))
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let is_known = registry.workflow(&record.run.workflow).is_some();
+        let mut explanation = explain(&record, now, is_known);
+        explanation.dead_letter = self.dead_letter(&record.run).await?;
+        Ok(Some(explanation))
+    }
+
+    /// The run that was started because `run` was given up; `None` if none was, or it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn dead_letter(&self, run: &Run) -> Result<Option<RunId>, StoreError> {
+        if run.status != RunStatus::Dead {
+            return Ok(None);
+        }
+        let letter = self.store.run(&DeadLetter::id_of(run)).await?;
+        Ok(letter.map(|letter| letter.id))
     }
 
     /// The latest value that a run has published under a key.

@@ -118,7 +118,7 @@ impl Redactor {
             name: &checkpoint.name,
         };
         if let Some(result) = &mut checkpoint.result {
-            let kind = if checkpoint.kind == CheckpointKind::Remote && checkpoint.status.is_open() {
+            let kind = if checkpoint.kind.is_for_workers() && checkpoint.status.is_open() {
                 ExposureKind::StepInput
             } else {
                 ExposureKind::Result(checkpoint.kind)

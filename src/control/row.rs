@@ -122,7 +122,9 @@ impl Display {
             (_, CheckpointKind::Update) => ("waiting_update", name.to_string()),
             (_, CheckpointKind::Task) => ("waiting_task", name.to_string()),
             (_, CheckpointKind::Child) => ("waiting_child", name.to_string()),
-            (_, CheckpointKind::Remote) => ("waiting_worker", name.to_string()),
+            (_, CheckpointKind::Remote | CheckpointKind::Compensation) => {
+                ("waiting_worker", name.to_string())
+            }
             (_, kind) => ("suspended", format!("{kind} {name}")),
         };
         if of > 1 {

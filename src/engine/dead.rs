@@ -20,7 +20,7 @@ pub(crate) fn letter(core: &Core, dead: &Run) -> Option<NewRun> {
         return None;
     }
     let entry = core.registry.newest(name)?;
-    let id = RunId::from_trusted(format!("{}~dead{}", dead.id, dead.token));
+    let id = DeadLetter::id_of(dead);
     let input = Payload::encode(&DeadLetter::of(dead)).ok()?;
     let mut new = entry.new_run(id, input, core.now());
     let own_tags = entry.tags.iter().map(|tag| Arc::from(*tag));

@@ -167,6 +167,13 @@ impl CheckpointKind {
         }
     }
 
+    /// Whether a worker may execute it. Until it has answered, the checkpoint keeps as its result
+    /// what the worker is called with; what runs in the run's own process has none by then.
+    #[must_use]
+    pub const fn is_for_workers(self) -> bool {
+        matches!(self, Self::Remote | Self::Compensation)
+    }
+
     /// Whether it waits for a signal, whatever people call that.
     #[must_use]
     pub const fn waits_for_signal(self) -> bool {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::run::Run;
+use crate::id::RunId;
 
 /// The input of a dead-letter workflow: the run that was given up, and why.
 ///
@@ -30,6 +31,14 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
+    /// The id of the run that is started for a run that is given up, if there is a workflow for
+    /// that. It is made of that run's id and of the token under which it died, so a run that was
+    /// requeued and dies again gets another one.
+    #[must_use]
+    pub fn id_of(dead: &Run) -> RunId {
+        RunId::from_trusted(format!("{}~dead{}", dead.id, dead.token))
+    }
+
     /// What is said of a run.
     #[must_use]
     pub fn of(run: &Run) -> Self {

@@ -19,6 +19,7 @@ mod retry;
 mod run;
 mod task;
 mod trigger;
+mod undo;
 mod update;
 mod webhook;
 
@@ -41,5 +42,6 @@ pub use run::{IllegalTransition, NewRun, Run, RunStatus, WorkflowKey};
 pub(crate) use task::TaskReport;
 pub use trigger::{Accumulate, Trigger};
 pub(crate) use trigger::{Happened, LONGEST_TARGET, accumulated, started_by};
+pub use undo::Undo;
 pub(crate) use update::{UpdateAnswer, UpdateRequest};
 pub(crate) use webhook::WebhookRecord;

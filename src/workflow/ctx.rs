@@ -114,7 +114,7 @@ impl WorkflowCtx {
 
     /// Has a worker execute a step that is known by its definition. See [`Remote`].
     #[track_caller]
-    pub fn remote<I, O, S>(&self, step: S, input: I) -> Remote<O>
+    pub fn remote<I, O, S>(&self, step: S, input: I) -> Remote<O, I>
     where
         S: IntoStep<I, O>,
         I: Serialize,
@@ -123,6 +123,7 @@ impl WorkflowCtx {
         let (name, policy) = step.into_step();
         Remote::new(
             self.open(CheckpointKind::Remote, name),
+            Arc::clone(&self.saga),
             policy,
             Payload::encode(&input),
         )
@@ -138,6 +139,7 @@ impl WorkflowCtx {
         let operation = self.open(CheckpointKind::Remote, name);
         Remote::new(
             operation,
+            Arc::clone(&self.saga),
             super::host::StepPolicy::default(),
             Payload::encode(&input),
         )

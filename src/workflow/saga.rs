@@ -9,9 +9,9 @@ use super::{
     definition::BoxFuture,
     error::{Result, WorkflowError},
     host::{Host, StepPolicy},
-    ops::{LocalStep, StepScope},
+    ops::{LocalStep, Remote, StepScope},
 };
-use crate::model::Failure;
+use crate::model::{Failure, Undo as Undone};
 use crate::payload::Payload;
 
 /// The body of an undo: called with the stored result of the step, once per attempt.
@@ -25,7 +25,19 @@ pub(crate) struct Undo {
     pub(crate) name: Arc<str>,
     pub(crate) policy: StepPolicy,
     pub(crate) site: &'static Location<'static>,
-    pub(crate) body: UndoBody,
+    pub(crate) how: How,
+}
+
+/// Who undoes a step.
+#[derive(Clone)]
+pub(crate) enum How {
+    /// A body in the run's own process.
+    Here(UndoBody),
+    /// A worker, which gets what the step was called with and what it returned.
+    Remote {
+        /// What the step was called with.
+        input: Payload,
+    },
 }
 
 /// An undo with the result that it takes back.
@@ -94,10 +106,20 @@ impl Saga {
     }
 
     async fn undo(&self, due: Due) {
-        let (body, output) = (Arc::clone(&due.undo.body), due.output.clone());
-        let begin = move |scope: StepScope<'_>| body(&output, scope);
-        let step: LocalStep<'static, IgnoredAny> =
-            LocalStep::undo(Arc::clone(&self.host), &due.undo, Box::new(begin));
+        let host = Arc::clone(&self.host);
+        let output = due.output.clone();
+        let step: BoxFuture<'static, Result<IgnoredAny>> = match &due.undo.how {
+            How::Here(body) => {
+                let body = Arc::clone(body);
+                let begin = move |scope: StepScope<'_>| body(&output, scope);
+                Box::pin(LocalStep::undo(host, &due.undo, Box::new(begin)))
+            }
+            How::Remote { input } => {
+                let input = input.clone();
+                let call = Payload::encode(&Undone { input, output });
+                Box::pin(Remote::<IgnoredAny>::undo(host, &due.undo, call))
+            }
+        };
         let mut under_way = UnderWay {
             saga: self,
             due: Some(due),

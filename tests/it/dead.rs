@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::{body::Body, extract::ConnectInfo, http::Request};
 use axum_durable::{
     Durable, MemoryStore, RunStatus,
     durable::BuildError,
+    durable_router,
     model::{DeadLetter, Run, RunQuery},
     prelude::*,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tower::ServiceExt as _;
 
 use crate::support::{
     ledger::Ledger,
@@ -109,6 +112,24 @@ async fn a_run_that_kills_its_process_leaves_one_letter(world: World) {
     let tags: Vec<_> = letter.tags.iter().map(|tag| &**tag).collect();
     assert_eq!(tags, ["vip"]);
     assert_eq!(letter.parent.unwrap().run.as_str(), "a");
+    // And the other way round.
+    assert_eq!(
+        app.explain("a").await.unwrap().dead_letter,
+        Some(letter.id.clone())
+    );
+    let dead = app.get_run("a").await.unwrap().unwrap();
+    assert_eq!(DeadLetter::id_of(&dead), letter.id);
+    let router = axum::Router::new().merge(durable_router());
+    let router = router.with_durable((*app).clone());
+    let peer: std::net::SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let request = Request::get("/durable/api/runs/a").extension(ConnectInfo(peer));
+    let request = request.body(Body::empty()).unwrap();
+    let answer = soon("the answer", router.oneshot(request)).await.unwrap();
+    let body = axum::body::to_bytes(answer.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    let detail: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(detail["dead_letter"], letter.id.as_str(), "{detail}");
     assert_eq!(ledger.count("deadly@1 a 7 too_many_recoveries"), 1);
     drop((app, also));
 }
@@ -156,7 +177,8 @@ async fn a_run_that_panics_leaves_a_letter_each_time_that_it_dies(world: World) 
         assert_eq!(ledger.count("hopeless@1 a 3 panic"), times);
         if times == 1 {
             app.requeue("a").await.unwrap();
-            app.until("a", |now| now.status != RunStatus::Dead).await;
+            let now = app.until("a", |now| now.status != RunStatus::Dead).await;
+            assert_eq!(now.dead_letter, None);
         }
     }
 }

@@ -29,6 +29,7 @@ mod operations;
 mod plane;
 #[cfg(feature = "store-postgres")]
 mod plane_postgres;
+mod remote_undo;
 mod replay;
 mod runs;
 mod saga;

@@ -15,6 +15,8 @@ use crate::database;
 use crate::orders;
 use crate::providers::Shop;
 use crate::workflow::{Settings, checkout, restock, ship};
+use crate::reviews::ask_for_review;
+use crate::workflow::{Settings, checkout, ship};
 
 /// How long open requests may take once the engine has stopped.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -34,6 +36,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         .register(checkout)
         .register(ship)
         .register(restock)
+        .register(ask_for_review)
         .public_url(&config.public_url)
         .drive(config.drive)
         .lease_ttl(config.lease)

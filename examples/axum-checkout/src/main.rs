@@ -6,6 +6,7 @@
 //! | `app` | the routes, the database and the engine put together |
 //! | `orders` | the handlers |
 //! | `workflow` | what happens to an order, from reservation to shipment |
+//! | `reviews` | what happens some days later, started by an event |
 //! | `providers/` | the outside world: stock, payments, shipping, mail |
 //! | `entity/`, `migration` | the app's own tables |
 
@@ -16,6 +17,7 @@ pub mod entity;
 mod migration;
 mod orders;
 mod providers;
+mod reviews;
 mod workflow;
 
 use std::{

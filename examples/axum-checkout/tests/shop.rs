@@ -275,7 +275,7 @@ async fn the_bank_is_asked_for_large_sums() {
         assert_eq!(shop.ended(id).await["output"]["outcome"], outcome);
     }
     assert_eq!(shop.effects("yes").await, once(&ONCE));
-    let taken_back = once(&["charge", "release", "reserve"]);
+    let taken_back = once(&["charge", "refund", "release", "reserve"]);
     assert_eq!(shop.effects("no").await, taken_back);
 }
 
@@ -324,6 +324,9 @@ async fn orders_survive_kills_at_any_time() {
     let orders = i64::try_from(ids.len()).unwrap();
     let left = number(path, "SELECT available FROM stock WHERE sku = 'mug'").await;
     assert_eq!(left, 1_000_000 - 2 * orders);
+    // Each shipment was an event, and started one run.
+    let asking = "SELECT COUNT(*) FROM durable_runs WHERE workflow = 'ask-for-review'";
+    assert_eq!(number(path, asking).await, orders);
     for table in ["charges", "shipments", "reservations"] {
         let rows = number(path, &format!("SELECT COUNT(*) FROM {table}")).await;
         assert_eq!(rows, orders, "{table}");

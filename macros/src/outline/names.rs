@@ -13,7 +13,7 @@ pub(super) fn name_of(call: &ExprMethodCall) -> String {
         return String::new();
     };
     match first {
-        Expr::Path(path) if BY_DEFINITION.iter().any(|kind| call.method == kind) => path
+        Expr::Path(path) if is_by_definition(call) => path
             .path
             .segments
             .last()
@@ -21,6 +21,13 @@ pub(super) fn name_of(call: &ExprMethodCall) -> String {
             .unwrap_or_default(),
         other => literal(other).unwrap_or_else(|| source(other)),
     }
+}
+
+/// Whether the first argument is a definition. That of `compensate` is one if it stands alone: a
+/// step that undoes another one.
+fn is_by_definition(call: &ExprMethodCall) -> bool {
+    let is_undo = call.method == "compensate" && call.args.len() == 1;
+    is_undo || BY_DEFINITION.iter().any(|kind| call.method == kind)
 }
 
 /// The text of a literal, also of `"charge".to_owned()` and the like.

@@ -68,8 +68,8 @@ fn operations_are_named_by_literals_definitions_or_their_source() {
             .wait_for_signal(format!("approve:{}", order.id))
             .timeout(DAY)
             .await?;
-        ctx.remote(steps::charge_card, ChargeInput::new(ctx.uuid(), ctx.run_id())).await?;
-        ctx.remote_named::<u8>("py.score".to_owned(), 1).await?;
+        ctx.remote(steps::charge_card, ChargeInput::new(ctx.uuid(), ctx.run_id())).compensate(steps::refund).await?;
+        ctx.remote_named::<u8>("py.score".to_owned(), 1).compensate_named("py.forget").await?;
         ctx.sleep(Duration::from_secs(5)).await;
         ctx.step(name_of( &order ), body).await
     "#;
@@ -79,8 +79,8 @@ fn operations_are_named_by_literals_definitions_or_their_source() {
             "2 step reserve undone by x",
             r#"4 wait_for_signal format!("approve:{}", order.id)"#,
             "7 uuid ",
-            "7 remote charge_card",
-            "8 remote_named py.score",
+            "7 remote charge_card undone by refund",
+            "8 remote_named py.score undone by py.forget",
             "9 sleep Duration::from_secs(5)",
             "10 step name_of( &order )",
         ]

@@ -149,17 +149,22 @@ impl Slot {
     /// owner, or whoever takes over from it, sends the step again.
     pub(crate) const fn is_stored_wait(&self) -> bool {
         match self.state {
-            SlotState::Waiting => !matches!(self.kind, CheckpointKind::Remote),
+            SlotState::Waiting => !self.is_remote(),
             SlotState::Backoff | SlotState::Opened | SlotState::Released { .. } => true,
             SlotState::Held | SlotState::Running | SlotState::Due | SlotState::Ready(_) => false,
         }
+    }
+
+    /// Whether a worker executes it: a step, or the undo of one.
+    pub(crate) const fn is_remote(&self) -> bool {
+        matches!(self.ask, Some(Ask::Remote(_)))
     }
 
     /// Whether a body is under way, here or at a worker.
     pub(crate) const fn is_running(&self) -> bool {
         match self.state {
             SlotState::Running => true,
-            SlotState::Waiting => matches!(self.kind, CheckpointKind::Remote),
+            SlotState::Waiting => self.is_remote(),
             _ => false,
         }
     }

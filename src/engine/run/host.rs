@@ -22,9 +22,7 @@ use crate::engine::{
     replay::{Fault, Opened, SlotState},
 };
 use crate::id::{RunId, Seq};
-use crate::model::{
-    Checkpoint, CheckpointKind, CheckpointStatus, Failure, InboxBody, WorkflowKey, mix,
-};
+use crate::model::{Checkpoint, CheckpointStatus, Failure, InboxBody, WorkflowKey, mix};
 use crate::payload::Payload;
 use crate::store::{Delivery, RunRecord};
 use crate::time::{Clock, Timestamp};
@@ -423,9 +421,7 @@ pub(crate) fn checkpoint_of(
     checkpoint.wake_at = slot.wake_at;
     checkpoint.site = Some(Arc::clone(&slot.site));
     checkpoint.events.clone_from(&slot.events);
-    if slot.kind == CheckpointKind::Remote
-        && let Some(Ask::Remote(ask)) = &slot.ask
-    {
+    if let Some(Ask::Remote(ask)) = &slot.ask {
         checkpoint.result = Some(ask.input.clone());
     }
     checkpoint

@@ -187,7 +187,7 @@ impl RunHost {
                 let length = slot.policy.timeout.unwrap_or_default();
                 self.attempt_ended(state, seq, Err(timed_out(length)), Vec::new());
             }
-            (SlotState::Backoff, CheckpointKind::Remote) => self.send_again(state, seq),
+            (SlotState::Backoff, _) if slot.is_remote() => self.send_again(state, seq),
             (SlotState::Backoff, _) => {
                 slot.wake_at = None;
                 slot.state = SlotState::Held;

@@ -6,9 +6,7 @@ use utoipa::ToSchema;
 use super::value::{Allowance, JsonValue};
 use crate::control::{Explanation, Row, RowPage, Waiting};
 use crate::id::RunId;
-use crate::model::{
-    Checkpoint, CheckpointKind, CheckpointStatus, Failure, StepEvent, StepEventKind,
-};
+use crate::model::{Checkpoint, CheckpointStatus, Failure, StepEvent, StepEventKind};
 use crate::time::Timestamp;
 
 /// A run in a list.
@@ -152,6 +150,8 @@ pub(super) struct RunDetail {
     pub(super) waiting_for: Vec<WaitingView>,
     /// How many operations there are.
     pub(super) operations: usize,
+    /// The run that was started because this one was given up.
+    pub(super) dead_letter: Option<String>,
 }
 
 /// What went into a run and what came out.
@@ -207,8 +207,8 @@ impl CheckpointView {
     pub(super) fn new(checkpoint: &Checkpoint, allowance: &mut Allowance) -> Self {
         let payload = checkpoint.result.as_ref().map(|it| allowance.show(it));
         // Until a worker has answered, the checkpoint keeps what to ask it.
-        let is_asked = checkpoint.kind == CheckpointKind::Remote
-            && checkpoint.status != CheckpointStatus::Completed;
+        let is_asked =
+            checkpoint.kind.is_for_workers() && checkpoint.status != CheckpointStatus::Completed;
         let (input, result) = if is_asked {
             (payload, None)
         } else {
@@ -367,6 +367,8 @@ pub(super) struct ExplanationView {
     wakes: String,
     /// Each operation that it waits for.
     waiting_for: Vec<WaitingView>,
+    /// The run that was started because this one was given up.
+    dead_letter: Option<String>,
 }
 
 impl From<Explanation> for ExplanationView {
@@ -376,6 +378,7 @@ impl From<Explanation> for ExplanationView {
             status: explanation.status.as_str(),
             reason: explanation.reason,
             wakes: explanation.wakes,
+            dead_letter: explanation.dead_letter.map(|it| it.to_string()),
             waiting_for: explanation
                 .waiting_for
                 .into_iter()

@@ -75,6 +75,7 @@ pub(super) async fn detail(
         .filter(|_| !record.run.status.is_terminal())
         .cloned()
         .collect();
+    let dead_letter = control.dead_letter(&record.run).await?;
     let display = control.display(&record.run, &waiting);
     let run = Row::new(record.run, display);
     let run = RunView::new(&run, &mut allowance);
@@ -92,6 +93,7 @@ pub(super) async fn detail(
         timeline_next,
         waiting_for: waiting.map(Into::into).take(TIMELINE_PAGE).collect(),
         operations,
+        dead_letter: dead_letter.map(|it| it.to_string()),
     }))
 }
 

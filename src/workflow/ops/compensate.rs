@@ -6,22 +6,103 @@ use serde::de::DeserializeOwned;
 
 use super::{
     operation::Planned,
+    remote::Remote,
     step::{LocalStep, StepScope},
 };
-use crate::model::{Backoff, Failure, RetryPolicy};
+use crate::model::{Backoff, Failure, RetryPolicy, Undo as Undone};
 use crate::payload::Payload;
 use crate::workflow::{
     definition::BoxFuture,
     error::{StepError, WorkflowError},
     host::StepPolicy,
-    saga::Undo,
-    step::StepCtx,
+    saga::{How, Undo},
+    step::{IntoStep, StepCtx},
 };
 
 /// Attempts of an undo unless asked otherwise: a step that stays done because a connection was
 /// dropped once is worse than an undo that is tried again, and an undo must stand that anyway,
 /// because a crash repeats it too.
 const ATTEMPTS: u32 = 5;
+
+impl<O, I> Remote<O, I> {
+    /// How the step is undone, should the run fail after it has completed: by another step, which a
+    /// worker executes too, and which gets what this one was called with and what it returned.
+    ///
+    /// It is tried as its own definition says, unless this call says otherwise. All else is as for
+    /// a [local step](LocalStep::compensate): undos run one after the other, the step that
+    /// completed last first, whether here or at a worker; one that fails for good is recorded, the
+    /// others still run, and the run ends as `compensation_failed`.
+    ///
+    /// A step that fails, or is dropped while it is at a worker, has no result and is not undone:
+    /// let such a step leave nothing.
+    ///
+    /// # After a crash
+    ///
+    /// An undo that was at a worker is sent again under its own idempotency key, and the first
+    /// answer counts. Those that had ended are not sent again.
+    ///
+    /// See [`Undo`](crate::model::Undo) for an example.
+    #[track_caller]
+    pub fn compensate<R>(self, undo: impl IntoStep<Undone<I, O>, R>) -> Self {
+        let (name, policy) = undo.into_step();
+        self.plan(name, policy, Location::caller())
+    }
+
+    /// Like [`compensate`](Self::compensate), for an undo that is known by its name only. It has
+    /// five attempts unless this call says otherwise.
+    #[track_caller]
+    pub fn compensate_named(self, undo: impl Into<Arc<str>>) -> Self {
+        let policy = StepPolicy {
+            retry: RetryPolicy::attempts(ATTEMPTS),
+            timeout: None,
+        };
+        self.plan(undo.into(), policy, Location::caller())
+    }
+
+    fn plan(
+        mut self,
+        name: Arc<str>,
+        policy: StepPolicy,
+        site: &'static Location<'static>,
+    ) -> Self {
+        let (operation, saga, input) = self.parts();
+        let undo = Undo {
+            name,
+            policy,
+            site,
+            how: How::Remote { input },
+        };
+        operation.plan(Planned { saga, undo });
+        self
+    }
+
+    /// The most attempts of the undo in all; as its definition says unless given. Comes after
+    /// [`compensate`](Self::compensate).
+    pub fn compensation_retries(mut self, attempts: u32) -> Self {
+        if let Some(undo) = self.parts().0.planned() {
+            undo.policy.retry.max_attempts = attempts.max(1);
+        }
+        self
+    }
+
+    /// The wait between attempts of the undo; as its definition says unless given. Comes after
+    /// [`compensate`](Self::compensate).
+    pub fn compensation_backoff(mut self, backoff: Backoff) -> Self {
+        if let Some(undo) = self.parts().0.planned() {
+            undo.policy.retry.backoff = backoff;
+        }
+        self
+    }
+
+    /// How long one attempt of the undo may take; as its definition says unless given. Comes after
+    /// [`compensate`](Self::compensate).
+    pub fn compensation_timeout(mut self, length: Duration) -> Self {
+        if let Some(undo) = self.parts().0.planned() {
+            undo.policy.timeout = Some(length);
+        }
+        self
+    }
+}
 
 impl<T: DeserializeOwned + Send + 'static> LocalStep<'_, T> {
     /// How the step is undone, should the run fail after it has completed.
@@ -111,7 +192,7 @@ impl<T: DeserializeOwned + Send + 'static> LocalStep<'_, T> {
                 timeout: None,
             },
             site,
-            body: Arc::new(body),
+            how: How::Here(Arc::new(body)),
         };
         let (operation, saga) = self.parts();
         if let Some(saga) = saga {

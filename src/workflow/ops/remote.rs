@@ -1,6 +1,7 @@
 //! `ctx.remote` and `ctx.remote_named`.
 
 use std::{
+    fmt,
     future::Future,
     marker::PhantomData,
     pin::Pin,
@@ -12,11 +13,12 @@ use std::{
 use serde::de::DeserializeOwned;
 
 use super::{operation::Operation, step::timed_out};
-use crate::model::{Backoff, RetryPolicy};
+use crate::model::{Backoff, CheckpointKind, RetryPolicy};
 use crate::payload::{Payload, PayloadError};
 use crate::workflow::{
     error::WorkflowError,
-    host::{Ask, Outcome, RemoteAsk, StepPolicy},
+    host::{Ask, Host, Outcome, RemoteAsk, StepPolicy},
+    saga::{Saga, Undo},
 };
 
 /// A step executed by a worker, made by [`WorkflowCtx::remote`](crate::WorkflowCtx::remote).
@@ -29,19 +31,21 @@ use crate::workflow::{
 ///
 /// [`WorkflowError::Step`] if it failed fatally or on its last attempt,
 /// [`WorkflowError::Payload`] if input or output do not fit their types.
-#[derive(Debug)]
 #[must_use = "the step is not sent until it is awaited"]
-pub struct Remote<O> {
+pub struct Remote<O, I = serde_json::Value> {
     operation: Operation,
+    /// Where its undo is noted.
+    saga: Arc<Saga>,
     /// Taken and returned when the input has no JSON form.
     error: Option<PayloadError>,
     ask: Ask,
-    output: PhantomData<fn() -> O>,
+    types: PhantomData<fn(I) -> O>,
 }
 
-impl<O> Remote<O> {
+impl<O, I> Remote<O, I> {
     pub(crate) fn new(
         operation: Operation,
+        saga: Arc<Saga>,
         policy: StepPolicy,
         input: Result<Payload, PayloadError>,
     ) -> Self {
@@ -51,10 +55,36 @@ impl<O> Remote<O> {
         };
         Self {
             operation,
+            saga,
             error,
             ask: Ask::Remote(Box::new(RemoteAsk { input, policy })),
-            output: PhantomData,
+            types: PhantomData,
         }
+    }
+
+    /// The step that undoes another one.
+    pub(crate) fn undo(
+        host: Arc<dyn Host>,
+        undo: &Undo,
+        input: Result<Payload, PayloadError>,
+    ) -> Self {
+        let saga = Arc::new(Saga::new(Arc::clone(&host)));
+        let name = Arc::clone(&undo.name);
+        let operation = Operation::open_at(host, CheckpointKind::Compensation, name, undo.site);
+        Self::new(operation, saga, undo.policy, input)
+    }
+
+    /// The operation, where its undo is noted, and what the step is called with.
+    pub(super) fn parts(&mut self) -> (&mut Operation, Arc<Saga>, Payload) {
+        let input = match &self.ask {
+            Ask::Remote(ask) => ask.input.clone(),
+            Ask::Timer { .. }
+            | Ask::Signal { .. }
+            | Ask::Event(_)
+            | Ask::Private(_)
+            | Ask::Child(_) => Payload::null(),
+        };
+        (&mut self.operation, Arc::clone(&self.saga), input)
     }
 
     fn policy(&mut self) -> Option<&mut StepPolicy> {
@@ -96,7 +126,7 @@ impl<O> Remote<O> {
     }
 }
 
-impl<O: DeserializeOwned> Future for Remote<O> {
+impl<O: DeserializeOwned, I> Future for Remote<O, I> {
     type Output = Result<O, WorkflowError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -107,6 +137,7 @@ impl<O: DeserializeOwned> Future for Remote<O> {
         let Poll::Ready(outcome) = this.operation.poll(&this.ask, cx) else {
             return Poll::Pending;
         };
+        this.operation.finish(&outcome);
         let step = Arc::clone(this.operation.name());
         Poll::Ready(match outcome {
             Outcome::Completed(payload) => payload.decode().map_err(WorkflowError::Payload),
@@ -120,5 +151,13 @@ impl<O: DeserializeOwned> Future for Remote<O> {
                 Err(WorkflowError::Step { step, failure })
             }
         })
+    }
+}
+
+impl<O, I> fmt::Debug for Remote<O, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
     }
 }

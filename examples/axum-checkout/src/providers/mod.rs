@@ -13,4 +13,6 @@ mod shipping;
 mod stock;
 
 pub(crate) use ledger::Shop;
-pub(crate) use payments::{BANK_FROM_CENTS, ChargeRequest, Confirmation, charge_card};
+pub(crate) use payments::{
+    BANK_FROM_CENTS, ChargeRequest, Confirmation, charge_card, refund_charge,
+};

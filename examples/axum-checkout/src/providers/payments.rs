@@ -3,7 +3,9 @@
 
 use axum_durable::prelude::*;
 use schemars::JsonSchema;
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
+use sea_orm::{
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _,
+};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Shop;
@@ -27,7 +29,7 @@ pub(crate) struct ChargeRequest {
 /// What the provider posts once the customer's bank has answered.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Confirmation {
-    /// Whether the bank lets the charge pass. If not, the provider has taken it back.
+    /// Whether the bank lets the charge pass. If not, the shop takes it back.
     pub(crate) confirmed: bool,
 }
 
@@ -61,4 +63,27 @@ pub(crate) async fn charge_card(
     call.commit().await?;
     step.log(LogLevel::Info, format!("charged {total_cents} cents"));
     Ok(format!("charge-{key}"))
+}
+
+/// Takes a charge back: the undo of [`charge_card`], for whatever reason its order fails.
+#[step(
+    name = "payments.refund-charge",
+    retries = 10,
+    backoff = "exp 200ms..30s"
+)]
+pub(crate) async fn refund_charge(
+    charge: Undo<ChargeRequest, String>,
+    State(shop): State<Shop>,
+    step: StepCtx,
+) -> Result<(), StepError> {
+    let Undo { input, output } = charge;
+    let call = shop.begin(&input.order_id, "refund", &step).await?;
+    if call.is_first {
+        let charges = charge::Entity::delete_many();
+        let charges = charges.filter(charge::Column::OrderId.eq(input.order_id));
+        charges.exec(&call.tx).await?;
+    }
+    call.commit().await?;
+    step.log(LogLevel::Info, format!("{output} taken back"));
+    Ok(())
 }
