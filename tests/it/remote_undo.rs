@@ -209,9 +209,11 @@ async fn the_others_run_when_one_fails_and_a_requeue_tries_it_again(world: World
     let run = app.ended("s").await;
     assert_eq!(
         (run.status, code(&run)),
-        (RunStatus::CompensationFailed, Some("sold_out"))
+        (RunStatus::CompensationFailed, Some("compensation_failed"))
     );
     assert!(message(&run).contains("refund"), "{}", message(&run));
+    let cause = run.failure.as_ref().unwrap().cause.as_ref().unwrap();
+    assert_eq!(cause.code.as_deref(), Some("sold_out"));
     for undo in [
         "refund 7 c7",
         "refund 666 c666",

@@ -905,9 +905,13 @@ export interface components {
             outcome: string;
             /** @description How many runs were waiting for it and have it. */
             runs: number;
+            /** @description How many runs it has started. */
+            started: number;
         };
         /** @description Why a run stands where it stands, and what will wake it. */
         ExplanationView: {
+            /** @description The run that was started because this one was given up. */
+            dead_letter?: string | null;
             /** @description One sentence. */
             reason: string;
             /** @description The run. */
@@ -1197,6 +1201,8 @@ export interface components {
         };
         /** @description A run with its timeline. */
         RunDetail: {
+            /** @description The run that was started because this one was given up. */
+            dead_letter?: string | null;
             /** @description How many operations there are. */
             operations: number;
             /** @description The run. */
