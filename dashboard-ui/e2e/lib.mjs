@@ -1,6 +1,6 @@
 /** The real example, and a browser to look at it. */
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,8 +31,29 @@ export async function until(what, ask, { forMs = 15_000 } = {}) {
   );
 }
 
+/** Where the shops keep what they know: `sqlite`, or `postgres` at `DURABLE_TEST_POSTGRES`. */
+export const STORE = process.env.E2E_STORE ?? "sqlite";
+
+const POSTGRES = process.env.DURABLE_TEST_POSTGRES ?? "postgres://root@127.0.0.1:5432/test";
+
+const psql = (text) => execFileSync("psql", ["-qd", POSTGRES, "-c", text], { stdio: "pipe" });
+
+/** A database of its own, and what removes it. */
+function openDatabase() {
+  if (STORE === "sqlite") return { env: {}, close: () => {} };
+  const name = `durable_e2e_${process.pid}_${Date.now()}`;
+  psql(`CREATE DATABASE ${name}`);
+  const url = new URL(POSTGRES);
+  url.pathname = `/${name}`;
+  return {
+    env: { DATABASE_URL: url.href },
+    close: () => psql(`DROP DATABASE ${name} WITH (FORCE)`),
+  };
+}
+
 /** A shop with a database of its own, which can be killed and started again. */
 export class Shop {
+  #database = openDatabase();
   #folder = mkdtempSync(join(tmpdir(), "durable-e2e-"));
   #process;
   #env;
@@ -52,8 +73,13 @@ export class Shop {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Where the dashboard is. */
+  get home() {
+    return `${this.origin}${this.#env.DURABLE_BASE_PATH ?? "/durable"}`;
+  }
+
   get api() {
-    return `${this.origin}/durable/api`;
+    return `${this.home}/api`;
   }
 
   /** Starts it: at first on a port that it finds, later on the same one. */
@@ -61,7 +87,13 @@ export class Shop {
     const before = this.log.length;
     const process_ = spawn(BINARY, [], {
       cwd: this.#folder,
-      env: { ...process.env, RUST_LOG: "info", ...this.#env, PORT: String(this.port ?? 0) },
+      env: {
+        ...process.env,
+        RUST_LOG: "info",
+        ...this.#database.env,
+        ...this.#env,
+        PORT: String(this.port ?? 0),
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     process_.stdout.on("data", (text) => {
@@ -88,6 +120,7 @@ export class Shop {
 
   async close() {
     await this.kill();
+    this.#database.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -174,6 +207,7 @@ export async function openPage(browser, { theme = "light", width = 1360, height 
     timezoneId: "Europe/Berlin",
   });
   context.setDefaultTimeout(20_000);
+  if (process.env.E2E_DIST) await context.route(/^http/, fromDist);
   const page = await context.newPage();
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(`error: ${error.message}`));
@@ -185,4 +219,25 @@ export async function openPage(browser, { theme = "light", width = 1360, height 
     }
   });
   return page;
+}
+
+/**
+ * Pages as they are in `dist`, and not as they were when the example was built: a change of them
+ * takes no build of the server then (`E2E_DIST=1`).
+ */
+async function fromDist(route) {
+  const request = route.request();
+  const asset = /\/assets\/[^/?]+$/.exec(new URL(request.url()).pathname)?.[0];
+  if (asset === undefined && request.resourceType() !== "document") return route.fallback();
+  const dist = join(repository, "dashboard-ui/dist");
+  if (asset !== undefined) {
+    const path = join(dist, asset);
+    return existsSync(path) ? route.fulfill({ path }) : route.fallback();
+  }
+  const answer = await route.fetch({ maxRedirects: 0 }).catch(() => undefined);
+  if (answer === undefined) return route.abort();
+  const base = /<base href="[^"]*"[^>]*>/.exec(await answer.text())?.[0];
+  if (base === undefined) return route.fallback();
+  const html = readFileSync(join(dist, "index.html"), "utf8");
+  return route.fulfill({ response: answer, body: html.replace(/<base href="[^"]*"[^>]*>/, base) });
 }

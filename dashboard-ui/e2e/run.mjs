@@ -1,20 +1,24 @@
 /**
- * The dashboard in a real browser, against the real example on SQLite.
+ * The dashboard in a real browser, against the real example.
  *
- * `node e2e/run.mjs [words]` runs the tests whose names contain the words.
+ * `node e2e/run.mjs [words]` runs the tests whose names contain the words. With
+ * `E2E_STORE=postgres` the example keeps its runs there, else in SQLite; `--core` leaves out what
+ * is the same wherever they are.
  */
 import { mkdirSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openBrowser, openPage, Shop, until } from "./lib.mjs";
+import { openBrowser, openPage, Shop, STORE, until } from "./lib.mjs";
 
 const output = join(dirname(fileURLToPath(import.meta.url)), "output");
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 const tests = [];
 const test = (name, run, env = {}) => tests.push({ name, run, env });
+/** A test of what may differ between stores. */
+const coreTest = (name, run, env = {}) => tests.push({ name, run, env, isCore: true });
 
 function equal(actual, expected, what = "value") {
   const [is, should] = [JSON.stringify(actual), JSON.stringify(expected)];
@@ -36,7 +40,7 @@ const isLive = (page) => page.locator('[data-badge="live"]').waitFor();
 
 // --------------------------------------------------------------------------------------------
 
-test("an order is placed, watched and approved", async ({ shop, page }) => {
+coreTest("an order is placed, watched and approved", async ({ shop, page }) => {
   await page.goto(`${shop.origin}/durable/runs`);
   await page.getByText("No run was ever started here").waitFor();
   await page.getByRole("link", { name: "Start checkout" }).click();
@@ -93,12 +97,15 @@ test("a run is cancelled, and the list shows it", async ({ shop, page }) => {
   await row(page, "order-c-1").getByText("Cancelled").waitFor();
 });
 
-test("a run is cancelled and what it did is undone", async ({ shop, page }) => {
+coreTest("a run is cancelled and what it did is undone", async ({ shop, page }) => {
   await shop.order("c-2");
   await shop.run("order-c-2", (run) => run.status === "suspended");
   await page.goto(`${shop.origin}/durable/runs/order-c-2`);
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
   await page.getByLabel("Undo what was done first").check();
+  const list = page.getByRole("list", { name: "Will be undone" });
+  await list.getByText("reserve-stock").waitFor();
+  await list.getByText("by release-stock").waitFor();
   equal(await axe(page), [], "what breaks rules");
   await page.getByLabel("Reason").fill("the customer called");
   await page.getByRole("button", { name: "Undo and cancel" }).click();
@@ -109,7 +116,7 @@ test("a run is cancelled and what it did is undone", async ({ shop, page }) => {
   await page.getByRole("table", { name: "Audit" }).getByText("the customer called").waitFor();
 });
 
-test("a failed run is retried once its cause is mended", async ({ shop, page }) => {
+coreTest("a failed run is retried once its cause is mended", async ({ shop, page }) => {
   // The first order takes the whole stock.
   await shop.order("big", { quantity: 1_000_000 });
   await shop.run("order-big", (run) => run.status === "suspended");
@@ -129,26 +136,29 @@ test("a failed run is retried once its cause is mended", async ({ shop, page }) 
   await page.getByRole("button", { name: "Send signal" }).waitFor();
 });
 
-test("a run is paused and resumed, and its log says by whom and why", async ({ shop, page }) => {
-  await shop.order("h-1");
-  await shop.run("order-h-1", (run) => run.status === "suspended");
-  await page.goto(`${shop.origin}/durable/runs/order-h-1`);
-  await page.getByRole("button", { name: "Pause", exact: true }).click();
-  await page.getByText("signals and results are still taken").waitFor();
-  await page.getByLabel("Reason").fill("stocktaking");
-  await page.getByRole("button", { name: "Pause the run" }).click();
-  await stands(page, "Paused");
-  // What arrives meanwhile is kept, and moves nothing.
-  await shop.approve("h-1");
-  equal((await shop.get("/runs/order-h-1")).run.status, "paused", "the status");
-  await page.keyboard.press("p");
-  await page.getByRole("button", { name: "Resume the run" }).click();
-  await stands(page, "Completed");
-  await page.getByRole("tab", { name: "Audit" }).click();
-  const log = page.getByRole("table", { name: "Audit" });
-  await log.getByText("stocktaking").waitFor();
-  await log.getByText("resume", { exact: true }).waitFor();
-});
+coreTest(
+  "a run is paused and resumed, and its log says by whom and why",
+  async ({ shop, page }) => {
+    await shop.order("h-1");
+    await shop.run("order-h-1", (run) => run.status === "suspended");
+    await page.goto(`${shop.origin}/durable/runs/order-h-1`);
+    await page.getByRole("button", { name: "Pause", exact: true }).click();
+    await page.getByText("signals and results are still taken").waitFor();
+    await page.getByLabel("Reason").fill("stocktaking");
+    await page.getByRole("button", { name: "Pause the run" }).click();
+    await stands(page, "Paused");
+    // What arrives meanwhile is kept, and moves nothing.
+    await shop.approve("h-1");
+    equal((await shop.get("/runs/order-h-1")).run.status, "paused", "the status");
+    await page.keyboard.press("p");
+    await page.getByRole("button", { name: "Resume the run" }).click();
+    await stands(page, "Completed");
+    await page.getByRole("tab", { name: "Audit" }).click();
+    const log = page.getByRole("table", { name: "Audit" });
+    await log.getByText("stocktaking").waitFor();
+    await log.getByText("resume", { exact: true }).waitFor();
+  },
+);
 
 test("a run is forked from a step, and what that does is shown first", async ({ shop, page }) => {
   await shop.order("f-1");
@@ -213,7 +223,7 @@ test("a waiting run is made to fail, which takes a reason", async ({ shop, page 
   await page.getByText("started no other runs").waitFor();
 });
 
-test("a parent and its child lead to each other", async ({ shop, page }) => {
+coreTest("a parent and its child lead to each other", async ({ shop, page }) => {
   // Freight: somebody looks at the parcel before it goes.
   await shop.order("p", { quantity: 2_000 });
   await shop.approve("p");
@@ -295,6 +305,63 @@ test("a run goes on when its webhook is called", async ({ shop, page }) => {
   await page.getByRole("option", { name: /release-stock.*Undone/ }).waitFor();
 });
 
+test("an event is published to the run that waits for it", async ({ shop, page }) => {
+  await shop.post("/runs", { workflow: "restock", id: "restock-mug", input: { sku: "mug" } });
+  await shop.run("restock-mug", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs/restock-mug`);
+  await page.getByRole("option", { name: /stock.delivered.*Waiting for event/ }).waitFor();
+  await page.getByRole("button", { name: "Publish event" }).first().click();
+  const dialog = page.getByRole("dialog", { name: "Publish an event" });
+  equal(await dialog.getByLabel("Name").inputValue(), "stock.delivered", "the name");
+  equal(await axe(page), [], "what breaks rules");
+  // One that is about something else reaches nobody.
+  await dialog.getByLabel("Payload").fill('{"sku": "lamp", "pieces": 5}');
+  await dialog.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.getByText("stock.delivered has reached 0 runs").waitFor();
+  await stands(page, "Waiting for event");
+  await page.getByRole("button", { name: "Publish event" }).first().click();
+  await dialog.getByLabel("Payload").fill('{"sku": "mug", "pieces": 5}');
+  await dialog.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.getByText("stock.delivered has reached 1 run").waitFor();
+  await stands(page, "Completed");
+  await page.getByRole("option", { name: /put-on-shelf/ }).waitFor();
+  equal(await shop.effects("mug"), ["restock"], "what was done");
+});
+
+test(
+  "a run that always takes its process down is given up, and can be tried again",
+  async ({ shop, page }) => {
+    await shop.order("x-1");
+    await page.goto(`${shop.origin}/durable/runs/order-x-1`);
+    await stands(page, "Running");
+    // Each process dies while it executes the same step.
+    let recoveries = -1;
+    for (let died = 0; ; died += 1) {
+      const run = await shop.run(
+        "order-x-1",
+        (it) => it.status === "dead" || (it.owner !== null && it.recoveries > recoveries),
+      );
+      if (run.status === "dead") break;
+      ok(died < 15, "it is never given up");
+      recoveries = run.recoveries;
+      await shop.kill();
+      await shop.start();
+    }
+    await stands(page, "Dead");
+    equal(await axe(page), [], "what breaks rules");
+    await page.goto(`${shop.origin}/durable/`);
+    await page.getByRole("link", { name: /1 dead/ }).click();
+    await page.waitForURL(/status:dead|status%3Adead/);
+    await row(page, "order-x-1").getByText("Dead").waitFor();
+    await row(page, "order-x-1").getByRole("link", { name: "order-x-1" }).click();
+    await page.getByRole("button", { name: "Retry", exact: true }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Retry", exact: true }).click();
+    await stands(page, "Waiting for signal");
+    equal(await shop.effects("x-1"), ["reserve"], "what was done");
+  },
+  { CHECKOUT_STEP_MS: "6000" },
+);
+
 test(
   "who may only look sees no action, and is refused",
   async ({ shop, page }) => {
@@ -335,7 +402,7 @@ test(
   { DURABLE_READ_ONLY: "true" },
 );
 
-test("the page goes on where it was after the server was killed", async ({ shop, page }) => {
+coreTest("the page goes on where it was after the server was killed", async ({ shop, page }) => {
   await shop.order("k-1");
   await shop.run("order-k-1", (run) => run.status === "suspended");
   await page.goto(`${shop.origin}/durable/runs/order-k-1`);
@@ -375,7 +442,7 @@ test("new runs wait behind a pill, and rows change in place", async ({ shop, pag
   await row(page, "parcel-p-1").waitFor();
 });
 
-test("nothing is lost or doubled when connections break", async ({ shop, page }) => {
+coreTest("nothing is lost or doubled when connections break", async ({ shop, page }) => {
   const proxy = await openProxy(shop.port, "");
   try {
     await shop.order("l-0");
@@ -432,6 +499,24 @@ test("many runs are cancelled at once", async ({ shop, page }) => {
   await row(page, "order-b-4").getByText("Waiting for signal").waitFor();
 });
 
+test("many runs are cancelled at once and undo what they did", async ({ shop, page }) => {
+  for (let n = 1; n <= 3; n += 1) await shop.order(`u-${n}`, n < 3 ? {} : { sku: "lamp" });
+  for (let n = 1; n <= 3; n += 1) {
+    await shop.run(`order-u-${n}`, (run) => run.status === "suspended");
+  }
+  await page.goto(`${shop.origin}/durable/runs?q=order-u-1`);
+  await page.getByLabel("Select order-u-1").check();
+  // All that match: one, though three were started.
+  await page.getByRole("button", { name: "cancel", exact: true }).click();
+  await page.getByText("1 run matches").waitFor();
+  await page.getByLabel("Undo what each of them has done first").check();
+  equal(await axe(page), [], "what breaks rules");
+  await page.getByRole("button", { name: "Undo and cancel 1 run" }).click();
+  await row(page, "order-u-1").getByText("Cancelled").waitFor();
+  equal(await shop.effects("u-1"), ["reserve", "release"], "what was done");
+  equal(await shop.effects("u-2"), ["reserve"], "what was done for another");
+});
+
 test("many runs are paused and resumed at once", async ({ shop, page }) => {
   for (let n = 1; n <= 3; n += 1) await shop.order(`q-${n}`);
   for (let n = 1; n <= 3; n += 1) {
@@ -483,6 +568,34 @@ test("what a run holds is text, whatever it looks like", async ({ shop, page }) 
   equal(await page.evaluate(() => window.hacked), undefined, "window.hacked");
 });
 
+test("a name is text too, of workflows, tags and those who act", async ({ shop, page }) => {
+  const evil = '"><img src=x onerror="window.hacked=true"><script>window.hacked=true</script>';
+  const tags = ["<b>tag</b>", "<script>window.hacked=true</script>"];
+  const input = { id: "y-1", sku: "mug", quantity: 1, total_cents: 1, email: "a@b" };
+  await shop.post("/runs", { workflow: "checkout", id: "order-y-1", input, tags });
+  await shop.run("order-y-1", (run) => run.status === "suspended");
+  await shop.post("/runs/order-y-1/pause", { reason: evil });
+  // No workflow of the example is called so: the answers are changed on their way.
+  await page.route("**/durable/api/**", async (route) => {
+    if (!/\/(runs|workflows|survey|facets|failures)/.test(route.request().url())) {
+      return route.fallback();
+    }
+    const answer = await route.fetch();
+    const text = (await answer.text()).replaceAll('"checkout"', JSON.stringify(evil));
+    await route.fulfill({ response: answer, body: text });
+  });
+  for (const path of ["runs", "runs/order-y-1", "workflows", "runs/new", ""]) {
+    await page.goto(`${shop.origin}/durable/${path}`);
+    await page.getByText("window.hacked").first().waitFor({ state: "attached" });
+  }
+  await page.goto(`${shop.origin}/durable/runs/order-y-1?view=audit`);
+  await page.getByText("onerror").first().waitFor();
+  await page.goto(`${shop.origin}/durable/runs?q=${encodeURIComponent(evil)}`);
+  await settled(page);
+  equal(await page.evaluate(() => window.hacked), undefined, "window.hacked");
+  equal(await page.locator("img, b").count(), 0, "elements made of names");
+});
+
 test("a large payload is shown without freezing", async ({ shop, page }) => {
   await shop.order("large", { email: "x".repeat(1_500_000) });
   await shop.run("order-large", (run) => run.status === "suspended");
@@ -490,6 +603,94 @@ test("a large payload is shown without freezing", async ({ shop, page }) => {
   await page.getByText("total_cents").waitFor();
   await page.getByRole("tab", { name: "Timeline" }).click({ timeout: 5_000 });
   await page.getByRole("option", { name: /reserve-stock/ }).waitFor();
+});
+
+test("a payload of 10 MB is previewed without freezing", async ({ shop, page }) => {
+  await shop.order("huge");
+  await shop.run("order-huge", (run) => run.status === "suspended");
+  // Larger than what the engine takes and the API shows by itself.
+  const rows = Array.from({ length: 100_000 }, (_, n) => ({ n, note: "x".repeat(80) }));
+  const input = { rows, text: "y".repeat(1_000_000) };
+  const body = JSON.stringify({ run_id: "order-huge", input, output: null, error: null });
+  ok(body.length > 10_000_000, "it is smaller");
+  await page.route("**/payloads", (route) =>
+    route.fulfill({ contentType: "application/json", body }),
+  );
+  await page.goto(`${shop.origin}/durable/runs/order-huge`);
+  await stands(page, "Waiting for signal");
+  await page.evaluate(() => {
+    window.longest = 0;
+    let last = performance.now();
+    const beat = () => {
+      const now = performance.now();
+      window.longest = Math.max(window.longest, now - last);
+      last = now;
+      setTimeout(beat, 10);
+    };
+    beat();
+  });
+  await page.getByRole("tab", { name: "Input/Output" }).click();
+  await page.getByRole("tabpanel").getByText("rows").first().waitFor();
+  await page.getByRole("tab", { name: "Timeline" }).click({ timeout: 5_000 });
+  await page.getByRole("option", { name: /reserve-stock/ }).waitFor();
+  const longest = await page.evaluate(() => window.longest);
+  ok(longest < 2_000, `the page stood still for ${longest} ms`);
+});
+
+test("what the server refuses or cannot answer is said where it was asked", async ({
+  shop,
+  page,
+}) => {
+  await shop.order("e-1");
+  await shop.run("order-e-1", (run) => run.status === "suspended");
+  // 409: somebody else was faster.
+  await page.goto(`${shop.origin}/durable/runs/order-e-1`);
+  await page.route("**/pause", async (route) => {
+    await shop.post("/runs/order-e-1/cancel");
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await page.getByLabel("Reason").fill("half a sentence");
+  await page.getByRole("button", { name: "Pause the run" }).click();
+  const dialog = page.getByRole("dialog", { name: "Pause this run" });
+  await dialog.getByRole("alert").waitFor();
+  equal(await dialog.getByLabel("Reason").inputValue(), "half a sentence", "what was written");
+  equal(await axe(page), [], "what breaks rules");
+  // 403: somebody who may act no longer.
+  const problem = (status, title, detail) => ({
+    status,
+    contentType: "application/problem+json",
+    body: JSON.stringify({ type: "urn:x", title, status, detail }),
+  });
+  await page.unroute("**/pause");
+  await page.route("**/pause", (route) =>
+    route.fulfill(problem(403, "Forbidden", "you may look at runs, but not change them")),
+  );
+  await page.getByRole("button", { name: "Pause the run" }).click();
+  await dialog.getByText("you may look at runs, but not change them").waitFor();
+  await page.keyboard.press("Escape");
+  // 5xx: what was read stays, and says from when it is.
+  await page.goto(`${shop.origin}/durable/runs`);
+  await row(page, "order-e-1").waitFor();
+  await page.route("**/api/runs?*", (route) =>
+    route.fulfill(problem(503, "Too slow", "the store did not answer in time")),
+  );
+  await shop.order("e-2");
+  await page.getByRole("button", { name: "1 new run" }).click();
+  const stale = page.getByRole("alert").filter({ hasText: "Showing data from" });
+  await stale.getByText("the store did not answer in time").waitFor();
+  await row(page, "order-e-1").waitFor();
+  equal(await axe(page), [], "what breaks rules");
+  await page.unroute("**/api/runs?*");
+  await stale.getByRole("button", { name: "Try again" }).click();
+  await row(page, "order-e-2").waitFor();
+  await stale.waitFor({ state: "detached" });
+  // And nothing was read yet: the problem stands in place of the rows.
+  await page.route("**/api/runs?*", (route) =>
+    route.fulfill(problem(503, "Too slow", "the store did not answer in time")),
+  );
+  await page.goto(`${shop.origin}/durable/runs?q=is:broken`);
+  await page.getByText("the store did not answer in time").waitFor();
 });
 
 const OPERATOR = {
@@ -614,6 +815,31 @@ test("other sites may neither act nor frame", async ({ shop, page }) => {
     await new Promise((resolve) => evil.close(resolve));
   }
 });
+
+test("an instance without a control plane says what that means", async ({ shop, page }) => {
+  await page.goto(`${shop.origin}/durable/system`);
+  await page.getByText(STORE === "sqlite" ? "There is none" : "There is one").waitFor();
+});
+
+test(
+  "it works at another base path",
+  async ({ shop, page }) => {
+    equal(shop.home, `${shop.origin}/ops/workflows`, "where it is");
+    await shop.order("o-1");
+    for (const path of ["", "/", "/runs/order-o-1?view=graph", "/runs/new?workflow=checkout"]) {
+      await page.goto(`${shop.home}${path}`);
+      await page.getByRole("heading", { level: 1 }).first().waitFor();
+      await isLive(page);
+    }
+    await page.getByRole("link", { name: "Runs", exact: true }).first().click();
+    await row(page, "order-o-1").getByRole("link", { name: "order-o-1" }).click();
+    equal(page.url(), `${shop.home}/runs/order-o-1`, "the address");
+    await shop.approve("o-1");
+    await stands(page, "Completed");
+    equal((await fetch(`${shop.origin}/durable/`)).status, 404, "the usual place");
+  },
+  { DURABLE_BASE_PATH: "/ops/workflows" },
+);
 
 test("it works behind a proxy that strips a prefix", async ({ shop, page }) => {
   const proxy = await openProxy(shop.port, "/team-a");
@@ -838,8 +1064,11 @@ async function openProxy(port, prefix) {
   };
 }
 
-const words = process.argv.slice(2).join(" ");
-const chosen = tests.filter(({ name }) => name.includes(words));
+const asked = process.argv.slice(2);
+const words = asked.filter((it) => !it.startsWith("--")).join(" ");
+const chosen = tests.filter(
+  ({ name, isCore }) => name.includes(words) && (isCore || !asked.includes("--core")),
+);
 const browser = await openBrowser();
 let failed = 0;
 for (const { name, run, env } of chosen) {
@@ -863,5 +1092,5 @@ for (const { name, run, env } of chosen) {
   }
 }
 await browser.close();
-console.log(`${chosen.length - failed} passed, ${failed} failed`);
+console.log(`on ${STORE}: ${chosen.length - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -47,6 +47,15 @@ try {
   await page.getByRole("button", { name: "Send signal" }).click();
   await page.getByLabel("Value", { exact: true }).fill('{"approved": true, "by": "Ada"}');
   await page.screenshot({ path: join(folder, "light-signal.png") });
+  for (const theme of ["light", "dark"]) {
+    const waiting = await openPage(browser, { theme });
+    await waiting.goto(`${shop.origin}/durable/runs/order-1024`);
+    await waiting.getByRole("button", { name: "Cancel", exact: true }).click();
+    await waiting.getByLabel("Undo what was done first").check();
+    await waiting.getByText("by release-stock").waitFor();
+    await waiting.screenshot({ path: join(folder, `${theme}-cancel.png`) });
+    await waiting.context().close();
+  }
   await page.goto(`${shop.origin}/durable/runs`);
   await page.getByRole("heading", { name: "Runs" }).waitFor();
   await page.keyboard.press("Control+k");

@@ -93,6 +93,8 @@ impl Display {
                     |it| Self::waiting(it, open.iter().filter(|it| is_cause(it)).count()),
                 )
             }
+            // Until its first commit nothing else tells that an instance executes it.
+            RunStatus::Pending if run.owner.is_some() => Self::plain("running"),
             RunStatus::Pending | RunStatus::Running => Self::plain(word),
             RunStatus::Completed | RunStatus::Cancelling | RunStatus::Cancelled => {
                 Self::plain(word)

@@ -62,6 +62,29 @@ export const auditQuery = (id: string, rev: number) =>
     gcTime: 30_000,
   });
 
+/** What a cancellation would undo. */
+export const undoQuery = (id: string, rev: number) =>
+  queryOptions({
+    queryKey: ["undo", id, rev],
+    queryFn: ({ signal }) => durable.undo(id, signal),
+    placeholderData: keepPreviousData,
+    gcTime: 0,
+  });
+
+/** How many of the newest runs that match stand where, whatever statuses are searched for. */
+export const facetsQuery = (search: Search) => {
+  const asked = { ...search, statuses: [] };
+  return queryOptions({
+    queryKey: ["facets", asked],
+    queryFn: ({ signal }) => {
+      const { status: _, ...filter } = filterOf(asked);
+      return durable.facets(filter, signal);
+    },
+    placeholderData: keepPreviousData,
+    staleTime: 3_000,
+  });
+};
+
 /** What a fork would do. */
 export const forkQuery = (id: string, rev: number, fromSeq: number | undefined) =>
   queryOptions({

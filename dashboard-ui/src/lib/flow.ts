@@ -10,7 +10,7 @@ export interface Outline {
 }
 
 export type OutlineNode =
-  | { type: "operation"; kind: string; name: string; line: number }
+  | { type: "operation"; kind: string; name: string; compensation?: string; line: number }
   | { type: "branch"; condition: string; line: number; arms: OutlineArm[] }
   | { type: "loop"; head: string; line: number; body: OutlineNode[] }
   | { type: "join"; kind: string; line: number; arms: OutlineArm[] };
@@ -28,6 +28,8 @@ export interface FlowNode {
   kind: string;
   label: string;
   line: number;
+  /** What undoes it. */
+  undo?: string;
 }
 
 export interface FlowEdge {
@@ -84,7 +86,9 @@ export function flow(outline: Outline): { nodes: FlowNode[]; edges: FlowEdge[] }
   const step = (node: OutlineNode, before: Loose[]): Loose[] => {
     const { line } = node;
     if (node.type === "operation") {
-      const id = add({ shape: "operation", kind: node.kind, label: node.name || node.kind, line });
+      const label = node.name || node.kind;
+      const undo = node.compensation || undefined;
+      const id = add({ shape: "operation", kind: node.kind, label, line, undo });
       tie(before, id);
       return [{ from: id, label: "" }];
     }

@@ -20,6 +20,8 @@ const HIDDEN_FLUSH_MS = 1_000;
 const HIDDEN_CLOSE_MS = 5 * 60_000;
 /** What is counted over many runs is asked again at most so often. */
 const COUNTS_MS = 3_000;
+/** And what matches a search at most so often: each search has an answer of its own. */
+const FACETS_MS = 10_000;
 /** Without a stream, so often is looked. */
 const POLL_MS = 4_000;
 const POLL_AFTER_MS = 15_000;
@@ -40,7 +42,9 @@ class Live {
   #hiddenAt: number | undefined;
   #downSince: number | undefined;
   #countsAt = 0;
+  #facetsAt = 0;
   #countsTimer: ReturnType<typeof setTimeout> | undefined;
+  #facetsTimer: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setInterval> | undefined;
   #reopening = false;
   readonly #listeners = new Set<() => void>();
@@ -182,12 +186,23 @@ class Live {
       this.#countsAt = Date.now();
       void queryClient.invalidateQueries({ queryKey: ["survey"] });
       void queryClient.invalidateQueries({ queryKey: ["failures"] });
+      this.#countFacets();
+    }, wait);
+  }
+
+  #countFacets(): void {
+    if (this.#facetsTimer !== undefined) return;
+    const wait = Math.max(0, this.#facetsAt + FACETS_MS - Date.now());
+    this.#facetsTimer = setTimeout(() => {
+      this.#facetsTimer = undefined;
+      this.#facetsAt = Date.now();
+      void queryClient.invalidateQueries({ queryKey: ["facets"] });
     }, wait);
   }
 
   /** More was missed than the server keeps. */
   #resync(): void {
-    for (const key of ["runs", "run", "survey", "failures"]) {
+    for (const key of ["runs", "run", "survey", "facets", "failures"]) {
       void queryClient.invalidateQueries({ queryKey: [key] });
     }
   }

@@ -23,7 +23,7 @@ import { canRetry, runLook } from "../lib/status";
 import { useFollow } from "../live/live";
 import { RUN_VIEWS, type RunView, runRoute } from "../router";
 import { CancelDialog, EventDialog, RetryDialog, SignalDialog } from "../ui/actions";
-import { Empty, PageHead, Skeleton, Tabs, Trouble, useTitle } from "../ui/kit";
+import { Empty, PageHead, Skeleton, Stale, Tabs, Trouble, useTitle } from "../ui/kit";
 import {
   ContinueDialog,
   DeleteDialog,
@@ -57,11 +57,18 @@ const VIEWS = [
 
 export default function RunPage(): React.JSX.Element {
   const { id } = runRoute.useParams();
-  const { data, error, refetch } = useQuery(runQuery(id));
+  const { data, error, refetch, dataUpdatedAt } = useQuery(runQuery(id));
   useFollow(id, data !== undefined);
   const look = data && runLook(data.run.display);
   useTitle(data && look ? `${look.label}: ${data.run.workflow} ${id}` : id);
-  if (data !== undefined) return <Loaded key={id} detail={data} />;
+  if (data !== undefined) {
+    return (
+      <div className="flex h-full min-h-0 flex-col">
+        {error !== null && <Stale error={error} at={dataUpdatedAt} retry={() => void refetch()} />}
+        <Loaded key={id} detail={data} />
+      </div>
+    );
+  }
   if (error instanceof DurableError && error.status === 404) {
     return (
       <>
@@ -162,7 +169,7 @@ function Loaded({ detail }: { detail: RunDetail }) {
   useKeys(keys);
   const close = () => setAsked(undefined);
   return (
-    <div className="flex h-full min-h-0 flex-col">
+    <div className="flex min-h-0 flex-1 flex-col">
       <Head run={run} can={can} tokens={tokens} onAsk={setAsked} />
       <Banner run={run} />
       <div className="flex items-center justify-between gap-4 border-b border-line px-4">

@@ -6,7 +6,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowUp, Play, SearchX, Shapes } from "lucide-react";
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { queryClient } from "../api/client";
-import { runsQuery, surveyQuery, useMay } from "../api/queries";
+import { facetsQuery, runsQuery, useMay } from "../api/queries";
 import { count, plural } from "../lib/format";
 import { useKeys } from "../lib/keys";
 import { useNow } from "../lib/now";
@@ -32,6 +32,7 @@ import {
   PageHead,
   RunState,
   Skeleton,
+  Stale,
   TAG_LINK,
   Trouble,
   useTitle,
@@ -203,6 +204,14 @@ export default function Runs(): React.JSX.Element {
         </div>
         <StatusFilters search={search} q={q} onSearch={setQ} />
       </div>
+      {list.error !== null && runs.length > 0 && (
+        <Stale
+          error={list.error}
+          at={list.dataUpdatedAt}
+          // The page that was missed, or all that are shown.
+          retry={() => void (list.isFetchNextPageError ? fetchNextPage() : list.refetch())}
+        />
+      )}
       {list.error !== null && runs.length === 0 ? (
         <Trouble error={list.error} retry={() => void list.refetch()} />
       ) : isFirstRun ? (
@@ -271,7 +280,6 @@ export default function Runs(): React.JSX.Element {
           {list.isSuccess && runs.length === 0 && (
             <NothingFound q={q} parsed={parsed} onSearch={setQ} />
           )}
-          {list.error !== null && <Trouble error={list.error} retry={() => void list.refetch()} />}
         </div>
       )}
       {picked.size > 0 && (
@@ -446,8 +454,8 @@ function StatusFilters({
   q: string;
   onSearch: (q: string) => void;
 }) {
-  const { data: survey } = useQuery(surveyQuery);
-  const counts = survey?.statuses as Record<string, number> | undefined;
+  const { data: facets } = useQuery(facetsQuery(search));
+  const counts = facets?.statuses as Record<string, number> | undefined;
   const isOn = (status: RunStatus) => search.statuses.includes(status);
   const shown = STATUSES.filter(
     (status) =>
@@ -459,7 +467,7 @@ function StatusFilters({
     <fieldset className="flex min-w-0 gap-1.5 overflow-x-auto p-px">
       <legend className="sr-only">
         Status
-        {survey && !survey.is_complete && `, counted over the newest ${count(survey.runs)} runs`}
+        {facets && !facets.is_complete && `, counted over the newest ${count(facets.runs)} runs`}
       </legend>
       {shown.map((status) => (
         <button
@@ -488,9 +496,9 @@ function StatusFilters({
           {counts && <span className="text-dim">{count(counts[status] ?? 0)}</span>}
         </button>
       ))}
-      {survey && !survey.is_complete && (
+      {facets && !facets.is_complete && (
         <span className="self-center whitespace-nowrap text-meta text-dim">
-          of the newest {count(survey.runs)}
+          of the newest {count(facets.runs)}
         </span>
       )}
     </fieldset>

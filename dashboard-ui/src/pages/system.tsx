@@ -49,6 +49,12 @@ export default function System(): React.JSX.Element {
               ],
               ["Store", meta.store],
               [
+                "Control plane",
+                meta.control_plane
+                  ? "There is one: instances tell each other news at once."
+                  : "There is none: what other instances do is found in the store, within a second. What this one does is seen at once.",
+              ],
+              [
                 "Runs in memory",
                 <span key="residents">
                   {count(residents.runs)} of at most {count(residents.most)}

@@ -1,11 +1,12 @@
 /** Actions on runs. Each names its consequence before it is taken, and asks for a reason. */
-import type { RunSummary } from "@durable/client";
-import { useMutation } from "@tanstack/react-query";
+import type { RunSummary, UndoPlan } from "@durable/client";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Ban, type LucideIcon, Megaphone, Radio, RotateCw, Undo2 } from "lucide-react";
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { durable } from "../api/client";
+import { undoQuery, useMay } from "../api/queries";
 import { plural } from "../lib/format";
-import { Button, cx, Dialog, Field, INPUT, Trouble } from "./kit";
+import { Button, cx, Dialog, Field, INPUT, Skeleton, Trouble } from "./kit";
 import { toast } from "./toast";
 
 /** What an action needs before it is taken. */
@@ -138,9 +139,65 @@ const WAYS = [
   },
 ];
 
+/** So many steps are listed of each kind. */
+const MOST_STEPS = 50;
+
+/** What undoing would undo, in its order, and what would stay done. */
+function UndoPreview({ run }: { run: RunSummary }) {
+  const { data: plan, error, isPending } = useQuery(undoQuery(run.id, run.rev));
+  if (error !== null) return <Trouble error={error} />;
+  if (isPending) return <Skeleton rows={2} height={28} />;
+  const { undone, left, unknown } = plan;
+  return (
+    <section
+      aria-label="What would be undone"
+      className="rounded-card border border-line bg-raised px-3 py-2"
+    >
+      <p className="font-medium">
+        {undone.length === 0
+          ? "No completed step is known to have an undo."
+          : `${plural(undone.length, "step")} will be undone, in this order:`}
+      </p>
+      {undone.length > 0 && (
+        <ol aria-label="Will be undone" className="mt-1.5 max-h-40 overflow-y-auto text-dense">
+          {undone.slice(0, MOST_STEPS).map((it, at) => (
+            <li key={it.seq} className="flex items-baseline gap-2 py-0.5">
+              <span className="w-5 shrink-0 text-right text-dim">{at + 1}</span>
+              <Undo2 aria-hidden size={13} className="shrink-0 self-center text-attention" />
+              <span className="min-w-0 truncate">{it.name}</span>
+              <span className="ml-auto min-w-0 shrink truncate text-dim" title={it.undo ?? ""}>
+                by {it.undo}
+              </span>
+            </li>
+          ))}
+          <More than={undone.length} />
+        </ol>
+      )}
+      <Names title="Without an undo, so they stay done" steps={left} />
+      <Names title="Of these the source that is registered here does not tell" steps={unknown} />
+    </section>
+  );
+}
+
+function Names({ title, steps }: { title: string; steps: UndoPlan["left"] }) {
+  if (steps.length === 0) return null;
+  const names = [...new Set(steps.map((it) => it.name))];
+  return (
+    <p className="mt-2 text-dense">
+      <span className="text-dim">{title}: </span>
+      {names.slice(0, MOST_STEPS).join(", ")}
+      {names.length > MOST_STEPS && `, and ${names.length - MOST_STEPS} more`}
+    </p>
+  );
+}
+
+const More = ({ than }: { than: number }) =>
+  than > MOST_STEPS ? <li className="text-dim">and {than - MOST_STEPS} more</li> : null;
+
 export function CancelDialog({ run, onClose }: { run: RunSummary; onClose: () => void }) {
   const [way, setWay] = useState(WAYS[0]!);
   const group = useId();
+  const may = useMay();
   return (
     <Confirm
       title="Cancel this run"
@@ -175,6 +232,7 @@ export function CancelDialog({ run, onClose }: { run: RunSummary; onClose: () =>
           </label>
         ))}
       </fieldset>
+      {way.compensate && may.offers("undo") && <UndoPreview run={run} />}
     </Confirm>
   );
 }

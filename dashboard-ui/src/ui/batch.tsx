@@ -1,5 +1,5 @@
 /** Actions on many runs: counted first, then done in the background. */
-import type { Batch } from "@durable/client";
+import type { Batch, BatchRequest } from "@durable/client";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Ban, CirclePlay, type LucideIcon, Pause, RotateCw } from "lucide-react";
 import { useEffect, useState } from "react";
@@ -40,6 +40,15 @@ export const BATCHES: Record<
 
 const words = (action: string) => BATCHES[action as BatchAction] ?? BATCHES.cancel;
 
+/** Which runs are asked for: those that were selected, else all that match. */
+export function batchRequest(
+  action: BatchAction,
+  ids: string[] | undefined,
+  search: Search,
+): BatchRequest {
+  return { action, ...(ids === undefined ? filterOf(search) : { ids }) };
+}
+
 /** Many runs at once: counted by the server first, then done in the background. */
 export function BatchDialog({
   action,
@@ -57,24 +66,13 @@ export function BatchDialog({
 }) {
   const [reason, setReason] = useState("");
   const [typed, setTyped] = useState("");
-  const filter = filterOf(search);
-  const request = {
-    action,
-    ...(ids === undefined
-      ? {
-          status: filter.status,
-          workflow: filter.workflow,
-          tag: filter.tag,
-          id_prefix: filter.id_prefix,
-          since: filter.since,
-          until: filter.until,
-        }
-      : { ids }),
-  };
-  const [asked] = useState(request);
+  const [compensate, setCompensate] = useState(false);
+  // Counted once: what is done is what was counted, though spans of time go on.
+  const [which] = useState(() => batchRequest(action, ids, search));
+  const asked = action === "cancel" ? { ...which, compensate } : which;
   const counted = useQuery({
-    queryKey: ["dry-run", asked],
-    queryFn: () => durable.createBatch({ ...asked, dry_run: true }),
+    queryKey: ["dry-run", which],
+    queryFn: () => durable.createBatch({ ...which, dry_run: true }),
     gcTime: 0,
     staleTime: Number.POSITIVE_INFINITY,
   });
@@ -112,6 +110,24 @@ export function BatchDialog({
             .
           </p>
         )}
+        {action === "cancel" && (
+          <label className="flex items-start gap-2.5">
+            <input
+              type="checkbox"
+              className="mt-1"
+              checked={compensate}
+              onChange={(event) => setCompensate(event.target.checked)}
+            />
+            <span>
+              Undo what each of them has done first
+              <span className="block text-dense text-dim">
+                {compensate
+                  ? "Completed steps that say how they are undone are undone, the last one first. Others stay done."
+                  : "What they have done is not undone. Steps that are under way are not waited for."}
+              </span>
+            </span>
+          </label>
+        )}
         {mustType && (
           <Field label={`Type ${eligible} to go on`}>
             {(id) => (
@@ -136,7 +152,7 @@ export function BatchDialog({
             busy={begin.isPending}
             disabled={eligible === 0 || (mustType && typed !== String(eligible))}
           >
-            {verb} {plural(eligible, "run")}
+            {compensate ? "Undo and cancel" : verb} {plural(eligible, "run")}
           </Button>
         </div>
       </form>
@@ -157,7 +173,7 @@ export function BatchTray({ batch, onClose }: { batch: Batch; onClose: () => voi
   useEffect(() => {
     if (!isRunning) void queryClient.invalidateQueries({ queryKey: ["runs"] });
   }, [isRunning]);
-  const verb = words(data.action).done;
+  const verb = data.compensate ? "told to undo and end" : words(data.action).done;
   return (
     <section
       aria-label="Batch"

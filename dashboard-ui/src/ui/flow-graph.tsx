@@ -10,6 +10,7 @@ import {
   type NodeProps,
   Position,
   ReactFlow,
+  type ReactFlowInstance,
 } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
 import {
@@ -22,8 +23,9 @@ import {
   Split,
   SquareFunction,
   Truck,
+  Undo2,
 } from "lucide-react";
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
 import { type FlowNode, flow, type Outline } from "../lib/flow";
 import { useTheme } from "../lib/settings";
 import { cx } from "./kit";
@@ -74,8 +76,20 @@ function Card({ data: { node } }: NodeProps<FlowCard>) {
           >
             {node.label}
           </span>
-          <span className="block text-meta text-dim">
-            {node.kind.replaceAll("_", " ")} · line {node.line}
+          <span className="flex gap-1 text-meta text-dim">
+            <span className="shrink-0">
+              {node.kind.replaceAll("_", " ")} · line {node.line}
+            </span>
+            {node.undo !== undefined && (
+              <span
+                className="inline-flex min-w-0 items-center gap-0.5"
+                title={`undo: ${node.undo}`}
+              >
+                ·
+                <Undo2 aria-label="undone by" size={11} className="shrink-0" />
+                <span className="truncate">{node.undo}</span>
+              </span>
+            )}
           </span>
         </span>
       )}
@@ -91,11 +105,30 @@ function Card({ data: { node } }: NodeProps<FlowCard>) {
 
 const NODE_TYPES = { flow: Card };
 
+/** Below this nobody can read a card: of a long flow the beginning is shown instead. */
+const READABLE = 0.8;
+const PADDING = 24;
+
 export default function FlowGraph({ outline }: { outline: Outline }) {
   const theme = useTheme();
   const { nodes, edges } = useMemo(() => layout(outline), [outline]);
+  const box = useRef<HTMLDivElement>(null);
+  const begin = (flow: ReactFlowInstance<FlowCard, Edge>) => {
+    if (flow.getZoom() >= READABLE || box.current === null) return;
+    const bounds = flow.getNodesBounds(flow.getNodes());
+    const width = box.current.clientWidth;
+    const zoom = Math.min(1, Math.max(READABLE, (width - 2 * PADDING) / bounds.width));
+    const first = flow.getNodes()[0]!;
+    // The whole width if it fits, else the first operation in the middle.
+    const middle =
+      bounds.width * zoom <= width ? bounds.x + bounds.width / 2 : first.position.x + WIDTH / 2;
+    void flow.setViewport({ x: width / 2 - middle * zoom, y: PADDING - bounds.y * zoom, zoom });
+  };
   return (
     <ReactFlow
+      ref={box}
+      onInit={begin}
+      panOnScroll
       nodes={nodes}
       edges={edges}
       nodeTypes={NODE_TYPES}

@@ -1,6 +1,6 @@
 /** The small parts that every page is made of. */
 import { Link } from "@tanstack/react-router";
-import { Check, Copy, type LucideIcon, X } from "lucide-react";
+import { Check, CloudOff, Copy, type LucideIcon, X } from "lucide-react";
 import {
   type ButtonHTMLAttributes,
   type ReactNode,
@@ -168,6 +168,26 @@ export function Trouble({ error, retry }: { error: unknown; retry?: () => void }
           Try again
         </Button>
       )}
+    </div>
+  );
+}
+
+/** What is on screen could not be read again: from when it is, and why. */
+export function Stale({ error, at, retry }: { error: unknown; at: number; retry: () => void }) {
+  const { title, detail } = explainError(error);
+  return (
+    <div
+      role="alert"
+      className="flex flex-wrap items-center gap-x-3 gap-y-1 border-y border-line bg-raised px-4 py-1.5 text-dense"
+    >
+      <CloudOff aria-hidden size={14} className="shrink-0 text-attention" />
+      <span className="min-w-0">
+        Showing data from <time className="font-medium">{new Date(at).toLocaleTimeString()}</time>.{" "}
+        <span className="font-medium">{title}:</span> <span className="text-dim">{detail}</span>
+      </span>
+      <Button className="ml-auto" onClick={retry}>
+        Try again
+      </Button>
     </div>
   );
 }

@@ -2,15 +2,21 @@
 import { useQuery } from "@tanstack/react-query";
 import { Search, X } from "lucide-react";
 import { useEffect, useId, useMemo, useRef, useState } from "react";
-import { surveyQuery } from "../api/queries";
+import { facetsQuery } from "../api/queries";
 import { count } from "../lib/format";
 import { useKeys } from "../lib/keys";
-import { KEYS, type ParsedSearch, parseSearch, token } from "../lib/search";
+import { type Search as Asked, KEYS, type ParsedSearch, parseSearch, token } from "../lib/search";
 import { STATUSES } from "../lib/status";
 import { cx } from "./kit";
 
 /** What is typed is searched for after this rest. */
 const REST_MS = 250;
+
+/** Whatever is searched for: what might be. */
+const ALL: Asked = { statuses: [] };
+
+/** A list that is longer is no help. */
+const MOST_OPTIONS = 12;
 
 const HINTS: Record<(typeof KEYS)[number], string> = {
   status: "failed, running, waiting, broken…",
@@ -37,7 +43,7 @@ export function SearchBox({
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const list = useId();
-  const { data: survey } = useQuery(surveyQuery);
+  const { data: facets } = useQuery({ ...facetsQuery(ALL), enabled: isOpen });
   const written = useRef(q);
   useEffect(() => {
     if (q === written.current) return;
@@ -76,16 +82,17 @@ export function SearchBox({
     if (key === undefined) {
       return KEYS.filter(begins).map((it) => ({ text: `${it}:`, hint: HINTS[it] }));
     }
-    const counts = (survey?.statuses ?? {}) as Record<string, number>;
+    const counts = (facets?.statuses ?? {}) as Record<string, number>;
     if (key === "status" || key === "is") {
       return [...STATUSES, "broken", "active"].filter(begins).map((it) => ({
         text: `${key}:${it} `,
         hint: counts[it] === undefined ? "" : count(counts[it]),
       }));
     }
-    if (key === "workflow") {
-      const names = [...new Set(survey?.workflows.map((it) => it.name))];
-      return names.filter(begins).map((it) => ({ text: `${token("workflow", it)} `, hint: "" }));
+    if (key === "workflow" || key === "tag") {
+      const values = (key === "tag" ? facets?.tags : facets?.workflows) ?? [];
+      const found = values.filter((it) => begins(it.value)).slice(0, MOST_OPTIONS);
+      return found.map((it) => ({ text: `${token(key, it.value)} `, hint: count(it.runs) }));
     }
     if (key === "newer" || key === "older") {
       return ["15m", "1h", "24h", "7d"]
@@ -93,7 +100,7 @@ export function SearchBox({
         .map((it) => ({ text: `${key}:${it} `, hint: "" }));
     }
     return [];
-  }, [word, survey]);
+  }, [word, facets]);
   const pick = (option: string) => {
     say(text.slice(0, text.length - word.length) + option);
     setAt(-1);

@@ -23,7 +23,8 @@ pub(super) struct RunSummary {
     status: &'static str,
     /// What it is doing: the status, or more exactly `delayed`, `sleeping`, `waiting_signal`,
     /// `waiting_task`, `waiting_webhook`, `waiting_update`, `breakpoint`, `waiting_child`,
-    /// `waiting_worker`, `retrying` or `no_handler`. More words may come.
+    /// `waiting_worker`, `retrying` or `no_handler`, and `running` for a pending run that an instance
+    /// executes. More words may come.
     display: &'static str,
     /// What it waits for, or why it ended; empty where `display` says it all.
     reason: String,

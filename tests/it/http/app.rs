@@ -92,6 +92,16 @@ async fn insure(ctx: &WorkflowCtx) -> Result<()> {
         .await
 }
 
+/// Takes a step that has no end.
+#[workflow]
+pub(super) async fn endless(ctx: &WorkflowCtx) -> Result<()> {
+    ctx.step("endless", async || {
+        std::future::pending::<()>().await;
+        Ok(())
+    })
+    .await
+}
+
 /// Fails for good.
 #[workflow]
 async fn unlucky(ctx: &WorkflowCtx, secret: String) -> Result<()> {
@@ -125,6 +135,7 @@ pub(super) async fn on(store: MemoryStore, drive: bool) -> Durable {
     let builder = builder.register(busy);
     let builder = builder.register(guarded).register(outsourced);
     let builder = builder.register(halver).register(trip);
+    let builder = builder.register(endless);
     builder.drive(drive).build().await.unwrap()
 }
 

@@ -1,9 +1,10 @@
 //! Filters, payloads on demand, history, and what the newest runs say together.
 
 use axum::http::StatusCode;
+use axum_durable::MemoryStore;
 use serde_json::{Value, json};
 
-use super::app::App;
+use super::app::{self, App, endless};
 
 const RUNS: &str = "/durable/api/runs";
 
@@ -93,6 +94,21 @@ async fn what_matches_is_counted_by_status_workflow_and_tag() {
     assert_eq!(narrow["statuses"], json!({"suspended": 1}));
     let wrong = app.get("/durable/api/facets?q=status:x").await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_run_whose_first_step_is_executed_is_shown_as_running() {
+    let app = App::new().await;
+    app.durable.start(endless, ()).id("e").await.unwrap();
+    let list = app.get(RUNS).await.json();
+    assert_eq!(list["runs"][0]["display"], "running");
+    let run = app.get(&format!("{RUNS}/e")).await.json();
+    assert_eq!(run["run"]["display"], "running");
+    // Nobody executes this one.
+    let idle = App::of(app::on(MemoryStore::new(), false).await);
+    idle.durable.start(endless, ()).id("e").await.unwrap();
+    let list = idle.get(RUNS).await.json();
+    assert_eq!(list["runs"][0]["display"], "pending");
 }
 
 #[tokio::test]

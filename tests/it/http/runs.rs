@@ -160,6 +160,7 @@ async fn the_workflows_are_listed_with_shape_and_schemas() {
         .collect();
     let expected = [
         "busy",
+        "endless",
         "greet",
         "guarded",
         "halver",
@@ -170,7 +171,7 @@ async fn the_workflows_are_listed_with_shape_and_schemas() {
         "wordy",
     ];
     assert_eq!(names, expected);
-    let greet = &workflows[1]["versions"][0];
+    let greet = &workflows[2]["versions"][0];
     assert_eq!(greet["version"], 2);
     assert_eq!(greet["tags"], json!(["polite"]));
     assert_eq!(greet["input_schema"]["type"], "string");
