@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::handle::Durable;
 use crate::control_plane::ControlPlane;
-use crate::engine::{Engine, EngineConfig, EngineParts, OnDead};
+use crate::engine::{Engine, EngineConfig, EngineParts, InvalidRetention, OnDead, Retention};
 use crate::model::{DeadLetter, Run};
 use crate::payload::Codec;
 #[cfg(feature = "testing")]
@@ -28,6 +28,9 @@ pub enum BuildError {
     /// No store was given.
     #[error("no store was given; add `.store(SqlStore::connect(\"sqlite://app.db\").await?)`")]
     NoStore,
+    /// The policies of the retention make no sense.
+    #[error(transparent)]
+    Retention(#[from] InvalidRetention),
     /// Two settings contradict each other.
     #[error("{reason}")]
     Config {
@@ -61,6 +64,29 @@ enum PlaneChoice {
 }
 
 impl DurableBuilder {
+    /// How long ended runs are kept; old ones are removed by instances that execute runs. Default:
+    /// everything is kept.
+    ///
+    /// A run is removed with all that belongs to it, once its policy says so, its parent is gone,
+    /// none of its children lives, and whatever it has continued as is gone too; between the first
+    /// and the last of such a chain, runs go by their policy.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use axum_durable::{Durable, RunStatus, durable::{Keep, Retention}};
+    ///
+    /// let month = Duration::from_secs(30 * 86_400);
+    /// let ended_well = Keep::of([RunStatus::Completed, RunStatus::Cancelled]).max_age(month);
+    /// let builder = Durable::builder().retention(Retention::new().policy(ended_well));
+    /// # drop(builder);
+    /// ```
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.config.retention = Some(retention);
+        self
+    }
+
     /// Where runs are kept. Required.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
@@ -239,6 +265,9 @@ impl DurableBuilder {
     /// contradict each other, or the store cannot be reached.
     pub async fn build(self) -> Result<Durable, BuildError> {
         check(&self.config)?;
+        if let Some(retention) = &self.config.retention {
+            retention.check()?;
+        }
         let store = self.store.ok_or(BuildError::NoStore)?;
         let store = match self.codec {
             Some(codec) => Arc::new(CodecStore::new(store, codec)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{error::Error, handle::Durable};
 use crate::control::{Drift, Rehearsals};
+use crate::engine::Swept;
 use crate::id::RunId;
 use crate::model::RunHistory;
 use crate::registry::WorkflowDescription;
@@ -71,6 +72,20 @@ impl Durable {
     /// ```
     pub async fn rehearse(&self, workflow: &str, most: usize) -> Result<Rehearsals, Error> {
         Ok(self.control().rehearse(workflow, most).await?)
+    }
+
+    /// Removes what the [retention](crate::durable::DurableBuilder::retention) keeps no longer, now
+    /// and not at the next sweep.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]. What was removed by then stays removed.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped and called again.
+    pub async fn sweep(&self) -> Result<Swept, Error> {
+        Ok(self.engine().sweep().await?)
     }
 
     /// Describes a workflow: its flow, and the schemas of what goes in and comes out. Nothing is

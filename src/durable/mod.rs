@@ -33,3 +33,5 @@ pub use signal::SendSignal;
 pub use signal_with_start::SignalWithStart;
 pub use start::Start;
 pub use update::SendUpdate;
+
+pub use crate::engine::{InvalidRetention, Keep, Retention, Swept};

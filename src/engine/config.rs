@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use super::retention::Retention;
 use crate::model::Run;
 
 /// Called with each run that this process has given up, after that was stored.
@@ -69,6 +70,8 @@ pub struct EngineConfig {
     /// Where the routes for the outside are reached, such as `https://shop.example/durable`: what
     /// the addresses of webhooks begin with. Default: not known.
     pub public_url: Option<Arc<str>>,
+    /// How long ended runs are kept. Default: for ever.
+    pub retention: Option<Retention>,
 }
 
 impl Default for EngineConfig {
@@ -88,6 +91,7 @@ impl Default for EngineConfig {
             dead_letter: None,
             on_dead: None,
             public_url: None,
+            retention: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
     config::EngineConfig,
     core::{Core, CoreParts},
     loops,
+    retention::Swept,
     run::Rehearsal,
     settled::Settlement,
 };
@@ -70,6 +71,18 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Removes what is kept no longer, now and not at the next sweep; nothing without a retention.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]. What was removed by then stays removed.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        match &self.core.config.retention {
+            Some(retention) => loops::sweep(&self.core, retention).await,
+            None => Ok(Swept::default()),
+        }
+    }
+
     /// Replays a history with the code and the values of this engine, in this thread and without
     /// doing anything; `None` if it does not have that code.
     #[must_use]

@@ -8,6 +8,7 @@
 //! | `actions/` | changes asked for from outside: write rows, wake, return |
 //! | `loops/` | claim, heartbeat, report, recovery, timers, eviction, dispatch, hints |
 //! | `herald`, `interest` | what other instances shall be told, and who wants to hear of which run |
+//! | `retention` | how long ended runs are kept |
 //! | `rehearse` | replays a recorded history and does nothing else |
 //! | `core` | what all of them share |
 //! | `tell` | runs in this process are told what was written for them |
@@ -30,6 +31,7 @@ mod rehearse;
 mod replay;
 mod resident;
 mod residents;
+mod retention;
 mod run;
 mod settled;
 mod tell;
@@ -43,5 +45,6 @@ pub use actions::{
 pub use config::{EngineConfig, OnDead};
 pub use handle::{Engine, EngineParts};
 pub use rehearse::rehearse;
+pub use retention::{InvalidRetention, Keep, Retention, Swept};
 pub use run::Rehearsal;
 pub use settled::Settlement;

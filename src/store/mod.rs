@@ -10,6 +10,7 @@
 //! | [`LeaseStore`] | who drives which run: instances, claims, take-over |
 //! | [`ReadStore`] | what the engine loads and what people look at |
 //! | [`AmendStore`] | what operators change, and the log of it |
+//! | [`PruneStore`] | what is forgotten after its time |
 //!
 //! What is not here: who calls it when (`engine`), and how values are encoded (`payload`).
 
@@ -18,6 +19,7 @@ mod commit;
 mod error;
 mod event;
 mod lease;
+mod prune;
 mod read;
 
 mod cursor;
@@ -26,6 +28,7 @@ mod seal;
 
 mod codec;
 mod codec_amend;
+mod codec_prune;
 mod memory;
 #[cfg(feature = "_sql")]
 mod sql;
@@ -42,6 +45,7 @@ pub use lease::{
     Claim, Claimed, LeaseStore, Letter, Liveness, LivenessLock, Outlook, Recovery, UnreadableRun,
 };
 pub use memory::MemoryStore;
+pub use prune::{Forget, Forgotten, Prune, PruneCursor, PruneStore, Pruned};
 pub use read::{ReadStore, RunRecord, Store};
 #[cfg(feature = "_sql")]
 pub use sql::{SqlOptions, SqlStore};

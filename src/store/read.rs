@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{amend::AmendStore, commit::CommitStore, error::StoreError, lease::LeaseStore};
+use super::{
+    amend::AmendStore, commit::CommitStore, error::StoreError, lease::LeaseStore, prune::PruneStore,
+};
 use crate::control_plane::ControlPlane;
 use crate::id::{InstanceId, RunId};
 use crate::model::{
@@ -163,7 +165,7 @@ pub trait ReadStore: Send + Sync {
 ///
 /// The store also hands out the clock by which it judges due times.
 pub trait Store:
-    CommitStore + LeaseStore + ReadStore + AmendStore + fmt::Debug + Send + Sync + 'static
+    CommitStore + LeaseStore + ReadStore + AmendStore + PruneStore + fmt::Debug + Send + Sync + 'static
 {
     /// A short name for messages, such as `sqlite`.
     fn name(&self) -> &'static str;

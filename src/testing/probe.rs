@@ -8,15 +8,15 @@ use crate::control_plane::ControlPlane;
 use crate::id::{InstanceId, RunId};
 use crate::model::{
     AuditEntry, Checkpoint, FlowQuery, InstanceReport, InstanceRow, LiveFlows, Run, RunPage,
-    RunQuery, WorkflowKey,
+    RunQuery, RunStatus, WorkflowKey,
 };
 use crate::payload::Payload;
 use crate::store::{
     AmendStore, Amended, Amendment, Batch, BatchAck, Claim, Claimed, CommitStore, Delivery,
-    DeliveryAck, Fork, LeaseStore, Letter, LivenessLock, Outlook, ReadStore, Recovery, RunRecord,
-    StartAck, Store, StoreError,
+    DeliveryAck, Forget, Forgotten, Fork, LeaseStore, Letter, LivenessLock, Outlook, Prune,
+    PruneStore, Pruned, ReadStore, Recovery, RunRecord, StartAck, Store, StoreError,
 };
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 /// A call on a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +28,8 @@ pub enum StoreCall {
     Claim,
     /// A change by an operator.
     Amend,
+    /// Forgetting what is over.
+    Prune,
     /// Anything else that changes something: enroll, heartbeat, resign, recover.
     Lease,
     /// A read.
@@ -269,6 +271,34 @@ impl<P: Probe> AmendStore for ProbedStore<P> {
         self.probe.before(StoreCall::Read).await?;
         let answer = self.store.audit_log(run, limit).await;
         self.probe.after(StoreCall::Read).await;
+        answer
+    }
+}
+
+#[async_trait]
+impl<P: Probe> PruneStore for ProbedStore<P> {
+    async fn prune(&self, prune: &Prune) -> Result<Pruned, StoreError> {
+        self.probe.before(StoreCall::Prune).await?;
+        let answer = self.store.prune(prune).await;
+        self.probe.after(StoreCall::Prune).await;
+        answer
+    }
+
+    async fn end_of_newest(
+        &self,
+        statuses: &[RunStatus],
+        keep: u64,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.probe.before(StoreCall::Read).await?;
+        let answer = self.store.end_of_newest(statuses, keep).await;
+        self.probe.after(StoreCall::Read).await;
+        answer
+    }
+
+    async fn forget(&self, forget: &Forget) -> Result<Forgotten, StoreError> {
+        self.probe.before(StoreCall::Prune).await?;
+        let answer = self.store.forget(forget).await;
+        self.probe.after(StoreCall::Prune).await;
         answer
     }
 }

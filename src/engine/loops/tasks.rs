@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     accumulators, announce, claim, dispatch, dispatch::DispatchQueue, evict, lease, listen,
-    recovery, report, timers,
+    recovery, report, sweep, timers,
 };
 use crate::engine::{core::Core, journal};
 use crate::store::LivenessLock;
@@ -39,6 +39,7 @@ pub(crate) fn spawn_all(
     tasks.spawn(claim::claim_due(Arc::clone(core)));
     tasks.spawn(timers::fire(Arc::clone(core)));
     tasks.spawn(evict::let_go(Arc::clone(core)));
+    tasks.spawn(sweep::sweep_often(Arc::clone(core)));
     tasks.spawn(dispatch::send(
         Arc::clone(core),
         queue,

@@ -122,8 +122,11 @@ impl State {
     ) -> Result<DeliveryAck, StoreError> {
         match delivery {
             Delivery::Signal {
-                id, token, payload, ..
-            } => Ok(self.signal(*id, token, payload, now)),
+                id,
+                token,
+                payload,
+                at,
+            } => Ok(self.signal(*id, token, payload, [*at, now])),
             Delivery::Event { .. } => Ok(self.publish_event(delivery, now)),
             Delivery::Item { run, body, at } => {
                 let no = self.check(run, |status| rules::check_item(run, status, body))?;

@@ -8,6 +8,7 @@ mod audience;
 mod commit;
 mod events;
 mod lease;
+mod prune;
 mod read;
 mod relation;
 mod signal;

@@ -19,12 +19,12 @@ impl State {
         id: SignalId,
         token: &Arc<str>,
         payload: &Payload,
-        now: Timestamp,
+        [sent_at, now]: [Timestamp; 2],
     ) -> DeliveryAck {
         if self.signals.contains_key(&id) {
             return DeliveryAck::Duplicate;
         }
-        self.signals.insert(id, Arc::clone(token));
+        self.signals.insert(id, (Arc::clone(token), sent_at));
         self.pass_on(id, token, payload.clone(), now)
     }
 
@@ -119,7 +119,7 @@ impl State {
     pub(super) fn redeliver(&mut self, mut untaken: Vec<Untaken>, now: Timestamp) {
         untaken.sort_by_key(|(id, _)| *id);
         for (id, payload) in untaken {
-            if let Some(token) = self.signals.get(&id).cloned() {
+            if let Some((token, _)) = self.signals.get(&id).cloned() {
                 self.pass_on(id, &token, payload, now);
             }
         }

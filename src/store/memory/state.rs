@@ -32,8 +32,9 @@ pub(super) struct State {
     pub(super) waiters: BTreeMap<Arc<str>, BTreeMap<u64, (usize, Seq)>>,
     /// Signals that nobody waits for yet, by token, oldest first.
     pub(super) buffer: BTreeMap<Arc<str>, BTreeMap<SignalId, Payload>>,
-    /// Every signal that was taken, with its token: what makes a second delivery a duplicate.
-    pub(super) signals: HashMap<SignalId, Arc<str>>,
+    /// Every signal that was delivered, with its token and when it was sent: what makes a second
+    /// delivery a duplicate.
+    pub(super) signals: HashMap<SignalId, (Arc<str>, Timestamp)>,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
     /// The runs that runs have started.
     pub(super) children: BTreeMap<RunId, Vec<usize>>,

@@ -12,7 +12,8 @@ use super::care::Care;
 use super::error::is_conflict;
 use super::gates::Gates;
 use super::record;
-use super::statements::{AmendTexts, amend_texts};
+use super::rows::list;
+use super::statements::{AmendTexts, amend_texts, prune_texts};
 use super::store::SqlStore;
 use super::transaction::Transaction;
 use crate::driver::sql::{Arg, Args, Session};
@@ -172,8 +173,9 @@ impl SqlStore {
         };
         match &allowed {
             Ok(no) => {
-                let text = transaction.amend_texts().remove_run;
-                transaction.run(text, &Args::new().with(*no)).await?;
+                let text = prune_texts(transaction.session.dialect()).remove_runs;
+                let args = Args::new().with(list(&[*no]));
+                transaction.run(text, &args).await?;
                 transaction.write_line(audit).await?;
                 transaction.end().await?;
             }

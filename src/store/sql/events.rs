@@ -59,7 +59,7 @@ impl Transaction<'_, '_> {
     }
 
     /// Forgets what is over, some of it at a time.
-    async fn forget_events(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn forget_events(&mut self) -> Result<(), StoreError> {
         let args = Args::new().with(self.now.as_millis());
         let sets = self.run(self.events().expired, &args).await?;
         let mut over = Vec::new();

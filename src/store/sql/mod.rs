@@ -46,6 +46,7 @@ mod options;
 mod plan;
 #[cfg(test)]
 mod plans;
+mod prune;
 mod read;
 mod record;
 mod relation;

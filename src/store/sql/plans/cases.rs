@@ -1,9 +1,10 @@
 //! The statements whose plans are looked at, with values.
 
 use crate::driver::sql::Dialect;
+use crate::model::RunStatus;
 use crate::store::sql::statements::{
-    AmendTexts, Statements, batch, batch::Shape, events::EventTexts, live_flows,
-    relations::RelationTexts,
+    AmendTexts, Statements, batch, batch::Shape, candidates, end_at, events::EventTexts,
+    live_flows, lock_candidates, prune_texts, relations::RelationTexts,
 };
 
 /// A value for a placeholder.
@@ -194,13 +195,58 @@ pub(super) fn amended(texts: &AmendTexts) -> Vec<Case> {
         case("remove a checkpoint", texts.remove_one, &no, &[]),
         case("log", texts.lines, &log, &["durable_audit_by_run"]),
     ];
-    for (name, script) in [
-        ("remove a history", texts.remove_history),
-        ("remove a run", texts.remove_run),
-    ] {
-        for (at, text) in script.iter().enumerate() {
-            cases.push(case(&format!("{name} {at}"), *text, &no[..1], &[]));
-        }
+    for (at, text) in texts.remove_history.iter().enumerate() {
+        cases.push(case(
+            &format!("remove a history {at}"),
+            *text,
+            &no[..1],
+            &[],
+        ));
+    }
+    cases
+}
+
+/// What is forgotten.
+pub(super) fn forgotten(dialect: Dialect) -> Vec<Case> {
+    let texts = prune_texts(dialect);
+    let statuses = [RunStatus::Completed, RunStatus::Failed];
+    let nos = [Text("[77, 78]"), Int(1_001_000), Int(1_001_500)];
+    let look = [
+        Int(1_000_000),
+        Int(70),
+        Int(1_002_000),
+        Int(100),
+        Int(1_001_000),
+        Int(1_001_500),
+    ];
+    let by_end = &["durable_runs_ended"][..];
+    let link = [Text("run-77"), Text("run-78"), Text("run-79")];
+    let mut cases = vec![
+        case("ended runs", candidates(dialect, &statuses), &look, by_end),
+        case(
+            "lock ended runs",
+            lock_candidates(dialect, &statuses),
+            &nos,
+            &[],
+        ),
+        case(
+            "newest ends",
+            end_at(dialect, &statuses),
+            &[Int(50)],
+            by_end,
+        ),
+        case("count operations", texts.count_operations, &nos[..1], &[]),
+        case("skip a link", texts.skip_link, &link, &[]),
+        case("signals by id", texts.signals, &[ID, Int(100)], &[]),
+        case(
+            "remove lines",
+            texts.remove_lines,
+            &[Text(r#"["run-77", "run-78"]"#)],
+            &["durable_audit_by_run"],
+        ),
+    ];
+    for (at, text) in texts.remove_runs.iter().enumerate() {
+        cases.push(case(&format!("remove runs {at}"), *text, &nos[..1], &[]));
     }
     cases
 }

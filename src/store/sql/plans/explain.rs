@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statemen
 
 use super::cases::{
     Array, BLOB, Case, ID, Int, Text, amended, batch_of_arrays, batch_of_rows, case, common, flows,
-    heard, partial, related,
+    forgotten, heard, partial, related,
 };
 use super::place::{Server, fill, open};
 use crate::driver::sql::Dialect;
@@ -65,6 +65,7 @@ async fn postgres_finds_rows_by_index() {
     cases.extend(related(relations(Dialect::Postgres)));
     cases.extend(heard(events(Dialect::Postgres)));
     cases.extend(flows(Dialect::Postgres));
+    cases.extend(forgotten(Dialect::Postgres));
     cases.extend(partial(&postgres::POSTGRES));
     cases.extend(batch_of_arrays());
     let signal = [ID, Text("token-5"), BLOB, Int(5), Int(5)];
@@ -153,6 +154,7 @@ async fn mysql_finds_rows_by_index() {
     cases.extend(related(relations(Dialect::MySql)));
     cases.extend(heard(events(Dialect::MySql)));
     cases.extend(flows(Dialect::MySql));
+    cases.extend(forgotten(Dialect::MySql));
     cases.extend(batch_of_rows(&mysql::MYSQL));
     let mut complaints = Complaints::default();
     for case in &cases {
@@ -198,6 +200,7 @@ async fn sqlite_finds_rows_by_index() {
     cases.extend(related(relations(Dialect::Sqlite)));
     cases.extend(heard(events(Dialect::Sqlite)));
     cases.extend(flows(Dialect::Sqlite));
+    cases.extend(forgotten(Dialect::Sqlite));
     cases.extend(partial(&sqlite::SQLITE));
     cases.extend(batch_of_rows(&sqlite::SQLITE));
     let signal = [ID, Text("token-5"), BLOB, Int(5)];

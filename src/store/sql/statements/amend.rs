@@ -18,9 +18,6 @@ pub(crate) struct AmendTexts {
     pub(crate) remove_one: &'static str,
     /// Removes all that run number `$1` has recorded and published.
     pub(crate) remove_history: Texts,
-    /// Removes run number `$1` with everything that has its number. Index: key of each table; the
-    /// tags are found by those of the row.
-    pub(crate) remove_run: Texts,
     /// Writes a line about run `$1`: at `$2`, actor `$3`, reason `$4`, action `$5`, detail `$6`.
     pub(crate) write_line: &'static str,
     /// The newest `$2` lines about run `$1`. Index: log by run.
@@ -36,10 +33,9 @@ pub(crate) const fn amend_texts(dialect: Dialect) -> &'static AmendTexts {
     }
 }
 
-/// The texts with `$end` after each statement, `$lock` behind a look that locks, and what removes
-/// the tags of run number `$1`: it asks for each by name, since their key begins with it.
+/// The texts with `$end` after each statement, and `$lock` behind a look that locks.
 macro_rules! texts {
-    ($end:literal, $lock:literal, $tags:literal) => {
+    ($end:literal, $lock:literal) => {
         AmendTexts {
             lock_run: concat!(
                 "SELECT no, status, token, rev, owner FROM durable_runs WHERE id = $1",
@@ -66,18 +62,6 @@ macro_rules! texts {
                 concat!("DELETE FROM durable_checkpoints WHERE run_no = $1", $end),
                 concat!("DELETE FROM durable_published WHERE run_no = $1", $end),
             ],
-            remove_run: &[
-                concat!("DELETE FROM durable_checkpoints WHERE run_no = $1", $end),
-                concat!("DELETE FROM durable_published WHERE run_no = $1", $end),
-                concat!("DELETE FROM durable_waiters WHERE run_no = $1", $end),
-                concat!("DELETE FROM durable_inbox WHERE run_no = $1", $end),
-                concat!("DELETE FROM durable_joins WHERE run_no = $1", $end),
-                concat!("DELETE FROM durable_listens WHERE run_no = $1", $end),
-                concat!("DELETE FROM durable_heard WHERE run_no = $1", $end),
-                $tags,
-                concat!("DELETE FROM durable_inputs WHERE run_no = $1", $end),
-                concat!("DELETE FROM durable_runs WHERE no = $1", $end),
-            ],
             write_line: concat!(
                 "INSERT INTO durable_audit (run_id, acted_at, actor, reason, action, detail) \
                  VALUES ($1, $2, $3, $4, $5, $6)",
@@ -92,25 +76,6 @@ macro_rules! texts {
     };
 }
 
-const SQLITE: AmendTexts = texts!(
-    ";",
-    "",
-    "DELETE FROM durable_tags WHERE run_no = $1 AND tag IN (SELECT t.value
-    FROM durable_runs r CROSS JOIN json_each(r.tags) t WHERE r.no = $1);"
-);
-
-const POSTGRES: AmendTexts = texts!(
-    "",
-    " FOR UPDATE",
-    "DELETE FROM durable_tags WHERE run_no = $1 AND tag = ANY (ARRAY( \
-     SELECT jsonb_array_elements_text(r.tags::jsonb) FROM durable_runs r WHERE r.no = $1))"
-);
-
-const MYSQL: AmendTexts = texts!(
-    "",
-    " FOR UPDATE",
-    "DELETE t FROM durable_runs r STRAIGHT_JOIN JSON_TABLE(r.tags, '$[*]' COLUMNS ( \
-     tag VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) v \
-     STRAIGHT_JOIN durable_tags t FORCE INDEX (PRIMARY) ON t.tag = v.tag AND t.run_no = r.no \
-     WHERE r.no = $1"
-);
+const SQLITE: AmendTexts = texts!(";", "");
+const POSTGRES: AmendTexts = texts!("", " FOR UPDATE");
+const MYSQL: AmendTexts = texts!("", " FOR UPDATE");

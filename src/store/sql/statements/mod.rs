@@ -7,6 +7,7 @@ mod amend;
 mod choice;
 mod flows;
 mod owners;
+mod prune;
 mod servers;
 mod texts;
 
@@ -21,4 +22,5 @@ pub(super) mod mysql;
 pub(super) use amend::{AmendTexts, amend_texts};
 pub(super) use choice::statements;
 pub(super) use flows::live_flows;
+pub(super) use prune::{candidates, end_at, lock_candidates, prune_texts};
 pub(super) use texts::{CommitTexts, Statements};
