@@ -656,8 +656,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the workflows that this process has registered. */
+        /**
+         * Lists the workflows that this process has registered, and how their runs that have not ended
+         *     compare with the code that is here.
+         */
         get: operations["list_workflows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workflows/{name}/rehearsal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Replays runs of a workflow that have not ended with the code that is here. Nothing is executed
+         *     and nothing changes.
+         */
+        get: operations["rehearse_workflow"];
         put?: never;
         post?: never;
         delete?: never;
@@ -870,6 +893,27 @@ export interface components {
             seq: number;
             /** @description The name of its undo, or the source of the expression that names it. */
             undo?: string | null;
+        };
+        /** @description The runs of a version that have not ended, by the flow that they were begun under. */
+        DriftView: {
+            /** @description Some that were begun under another flow. */
+            examples: string[];
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            live: number;
+            /**
+             * Format: int64
+             * @description How many were begun under another flow than the one here: they may diverge. The rehearsal
+             *     tells.
+             */
+            other_flow: number;
+            /**
+             * Format: int64
+             * @description How many of them cannot be compared.
+             */
+            unknown_flow: number;
         };
         /** @description Another result of an operation. */
         EditedResult: {
@@ -1190,6 +1234,33 @@ export interface components {
             /** @description The run. */
             run_id: string;
         };
+        /** @description Runs that have not ended, replayed with the code that is here. */
+        RehearsalList: {
+            /** @description Whether these are all runs of the workflow that have not ended. */
+            is_complete: boolean;
+            /** @description The runs: those of another flow first, then those of an unknown one, the oldest of each. */
+            runs: components["schemas"]["RehearsalView"][];
+        };
+        /** @description What the code that is here does with the history of a run. */
+        RehearsalView: {
+            /** @description The flow that it was begun under. */
+            begun_under?: string | null;
+            /** @description Both sides of the difference, or what the panic said. */
+            difference?: string | null;
+            /** @description Whether that is the flow of the code here; `null` if that is not known. */
+            is_same_flow?: boolean | null;
+            /** @description `fits`, `diverges`, `panics`, or `unreadable`. */
+            outcome: string;
+            /** @description The run. */
+            run_id: string;
+            /**
+             * Format: int32
+             * @description The version that it needs.
+             */
+            version: number;
+            /** @description What a run that fits waits for or would begin, each as position, kind and name. */
+            waits_for: string[];
+        };
         /** @description The runs in this process's memory. */
         Residents: {
             /** @description How many there may be. */
@@ -1250,7 +1321,8 @@ export interface components {
             /**
              * @description What it is doing: the status, or more exactly `delayed`, `sleeping`, `waiting_signal`,
              *     `waiting_task`, `waiting_webhook`, `waiting_update`, `breakpoint`, `waiting_child`,
-             *     `waiting_worker`, `retrying` or `no_handler`. More words may come.
+             *     `waiting_worker`, `retrying` or `no_handler`, and `running` for a pending run that an instance
+             *     executes. More words may come.
              */
             display: string;
             error?: components["schemas"]["FailureView"] | null;
@@ -1541,12 +1613,15 @@ export interface components {
         };
         /** @description One version of a workflow. */
         VersionView: {
+            /** @description A number for its flow, as 16 hex digits; `null` if it was made without `#[workflow]`. */
+            fingerprint?: string | null;
             /** @description The JSON Schema of its input. */
             input_schema: unknown;
             /** @description The shape of its body: file, line and nodes. */
             outline: Record<string, never>;
             /** @description The JSON Schema of its output. */
             output_schema: unknown;
+            runs?: components["schemas"]["DriftView"] | null;
             /** @description Tags of each of its runs. */
             tags: string[];
             /**
@@ -1644,6 +1719,11 @@ export interface components {
         };
         /** @description The workflows that this process has registered. */
         WorkflowList: {
+            /**
+             * @description Whether all runs that have not ended were counted: no more than 10,000 are, those that were
+             *     begun first. `null` if the store was too slow to count them.
+             */
+            is_complete?: boolean | null;
             /** @description The workflows, by name. */
             workflows: components["schemas"]["WorkflowView"][];
         };
@@ -4846,6 +4926,77 @@ export interface operations {
             };
             /** @description Whoever asks may not. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store does not answer, or not in time. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rehearse_workflow: {
+        parameters: {
+            query?: {
+                /** @description The most runs, 1 to 100. Default 20. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The workflow's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalList"];
+                };
+            };
+            /** @description The address cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host or the login does not know whoever asks. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such workflow. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
