@@ -14,9 +14,8 @@ use crate::config::Config;
 use crate::database;
 use crate::orders;
 use crate::providers::Shop;
-use crate::workflow::{Settings, checkout, restock, ship};
 use crate::reviews::ask_for_review;
-use crate::workflow::{Settings, checkout, ship};
+use crate::workflow::{Settings, checkout, restock, ship};
 
 /// How long open requests may take once the engine has stopped.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);

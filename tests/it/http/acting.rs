@@ -104,9 +104,15 @@ async fn an_event_is_published_once() {
     let body = json!({"payload": {"order": 7}, "id": "one", "reason": "by hand"});
     let sent = app.send("POST", path, &body).await;
     assert_eq!(sent.status, StatusCode::ACCEPTED);
-    assert_eq!(sent.json(), json!({"outcome": "published", "runs": 0}));
+    assert_eq!(
+        sent.json(),
+        json!({"outcome": "published", "runs": 0, "started": 0})
+    );
     let again = app.send("POST", path, &body).await;
-    assert_eq!(again.json(), json!({"outcome": "duplicate", "runs": 0}));
+    assert_eq!(
+        again.json(),
+        json!({"outcome": "duplicate", "runs": 0, "started": 0})
+    );
     let month = json!({"keep_ms": 32_u64 * 86_400_000});
     let long = format!("/durable/api/events/{}", "x".repeat(500));
     for (path, body) in [
