@@ -47,10 +47,12 @@ pub(crate) async fn look(core: &Arc<Core>) {
 
 async fn look_at(core: &Arc<Core>, place: &Place) -> Result<(), StoreError> {
     let last = |statuses: Vec<RunStatus>| async {
-        let mut query = RunQuery::default();
-        query.workflow = Some(Arc::clone(&place.workflow.name));
-        query.statuses = statuses;
-        query.limit = 1;
+        let query = RunQuery {
+            workflow: Some(Arc::clone(&place.workflow.name)),
+            statuses,
+            limit: 1,
+            ..RunQuery::default()
+        };
         let page = core.store.list(&query).await?;
         Ok::<_, StoreError>(page.runs.into_iter().next())
     };
