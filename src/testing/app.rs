@@ -258,6 +258,28 @@ impl TestDurable {
         }
     }
 
+    /// What a run has returned.
+    ///
+    /// # Panics
+    ///
+    /// If it has not completed, with the reason, or its output is no `O`; and like
+    /// [`settle`](Self::settle).
+    pub async fn output<O: DeserializeOwned>(&self, run: &str) -> O {
+        if self.status(run).await != RunStatus::Completed {
+            stop(&self.explanation(run).await);
+        }
+        let output = match self.durable.get_run(run).await {
+            Ok(found) => found.and_then(|found| found.output).unwrap_or_default(),
+            Err(error) => stop(&format!("run `{run}` cannot be read: {error}")),
+        };
+        match output.decode() {
+            Ok(output) => output,
+            Err(error) => stop(&format!(
+                "the output of run `{run}` cannot be read: {error}"
+            )),
+        }
+    }
+
     /// The names of the steps of a run that have completed, in the order in which the workflow
     /// got their results.
     ///

@@ -69,6 +69,18 @@ fn with(
 }
 
 #[tokio::test]
+async fn an_output_is_read_by_id_and_its_want_is_explained() {
+    let app = TestDurable::with(with(&Ledger::default())).await.unwrap();
+    app.start(trial, "ada".to_owned()).id("ada").await.unwrap();
+    let early = AssertUnwindSafe(app.output::<String>("ada"));
+    let panic = early.catch_unwind().await.unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    assert!(text.contains("run `ada` is suspended"), "{text}");
+    app.finish("ada").await;
+    assert_eq!(app.output::<String>("ada").await, "gone");
+}
+
+#[tokio::test]
 async fn a_month_takes_no_time() {
     let ledger = Ledger::default();
     let app = TestDurable::with(with(&ledger)).await.unwrap();

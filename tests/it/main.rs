@@ -31,6 +31,7 @@ mod plane;
 mod plane_postgres;
 mod remote_undo;
 mod replay;
+mod retention;
 mod runs;
 mod saga;
 mod signals;

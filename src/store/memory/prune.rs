@@ -67,7 +67,8 @@ impl State {
         });
         let mut ended: Vec<(PruneCursor, usize)> = ended.collect();
         ended.sort_unstable();
-        let is_cut = ended.len() > limit;
+        // As many as were asked for: there may be more.
+        let is_cut = ended.len() >= limit;
         ended.truncate(limit);
         let next = ended.last().filter(|_| is_cut).map(|(at, _)| *at);
         // As one statement sees it: who is free is decided before anyone goes.
@@ -123,7 +124,7 @@ impl State {
         let mut ids: Vec<SignalId> = self.signals.keys().copied().collect();
         ids.retain(|id| forget.after.is_none_or(|after| *id > after));
         ids.sort_unstable();
-        let is_cut = ids.len() > limit;
+        let is_cut = ids.len() >= limit;
         ids.truncate(limit);
         let next = ids.last().copied().filter(|_| is_cut);
         let inboxes = self.rows.iter().flat_map(|row| row.inbox.values());

@@ -14,6 +14,9 @@ use crate::payload::Payload;
 use crate::store::commit::{Beyond, Delivery, DeliveryAck};
 use crate::store::error::StoreError;
 
+/// How much of what is over one look finds; the statements say so.
+const EXPIRED_AT_ONCE: usize = 100;
+
 impl Transaction<'_, '_> {
     fn events(&self) -> &'static EventTexts {
         events(self.session.dialect())
@@ -58,8 +61,8 @@ impl Transaction<'_, '_> {
         Ok(DeliveryAck::Published { told })
     }
 
-    /// Forgets what is over, some of it at a time.
-    pub(super) async fn forget_events(&mut self) -> Result<(), StoreError> {
+    /// Forgets what is over, some of it at a time, and says whether there may be more.
+    pub(super) async fn forget_events(&mut self) -> Result<bool, StoreError> {
         let args = Args::new().with(self.now.as_millis());
         let sets = self.run(self.events().expired, &args).await?;
         let mut over = Vec::new();
@@ -70,7 +73,10 @@ impl Transaction<'_, '_> {
             let args = Args::new().with(list(&over));
             self.run(self.events().forget, &args).await?;
         }
-        Ok(())
+        let at_once = usize::try_from(sets.changes(1))
+            .unwrap_or(0)
+            .max(over.len());
+        Ok(at_once >= EXPIRED_AT_ONCE)
     }
 
     /// The longest-waiting wait of each run that hears an event: run, seq, number.

@@ -28,6 +28,9 @@ const OPERATION: &str = "forget what is over";
 /// of a database.
 const MOST_OPERATIONS: u64 = 5_000;
 
+/// Looks for events that are over in one transaction: some hundred of them each time.
+const MOST_LOOKS_AT_EVENTS: u32 = 10;
+
 /// How often a transaction is tried again that the database has undone for another one's sake.
 const MAX_CONFLICTS: u32 = 8;
 
@@ -94,7 +97,11 @@ impl PruneStore for SqlStore {
         let mut session = self.write(OPERATION).await?;
         let mut transaction = self.transaction(&mut session, OPERATION);
         transaction.begin(Gates::NONE).await?;
-        transaction.forget_events().await?;
+        for _ in 0..MOST_LOOKS_AT_EVENTS {
+            if !transaction.forget_events().await? {
+                break;
+            }
+        }
         if let Some(last) = last.filter(|_| is_any_old) {
             let args = Args::new()
                 .with(after)

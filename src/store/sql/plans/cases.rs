@@ -1,10 +1,7 @@
 //! The statements whose plans are looked at, with values.
 
-use crate::driver::sql::Dialect;
-use crate::model::RunStatus;
 use crate::store::sql::statements::{
-    AmendTexts, Statements, batch, batch::Shape, candidates, end_at, events::EventTexts,
-    live_flows, lock_candidates, prune_texts, relations::RelationTexts,
+    AmendTexts, Statements, batch, batch::Shape, events::EventTexts, relations::RelationTexts,
 };
 
 /// A value for a placeholder.
@@ -145,22 +142,6 @@ pub(super) fn partial(texts: &Statements) -> Vec<Case> {
     ]
 }
 
-/// What counts the live runs by their flow.
-pub(super) fn flows(dialect: Dialect) -> Vec<Case> {
-    let values = [Int(200), Int(3), Text("checkout")];
-    let by = match dialect {
-        Dialect::MySql => "durable_runs_ended",
-        Dialect::Sqlite | Dialect::Postgres => "durable_runs_not_completed",
-    };
-    let case = |name, is_narrow, values: &[Value]| {
-        case(name, live_flows(dialect, is_narrow), values, &[by])
-    };
-    vec![
-        case("live flows", false, &values[..2]),
-        case("live flows of a workflow", true, &values),
-    ]
-}
-
 /// Those of several statements.
 pub(super) fn common_scripts(texts: &Statements) -> Vec<Case> {
     let (lease, deliver, read) = (&texts.lease, &texts.deliver, &texts.read);
@@ -202,51 +183,6 @@ pub(super) fn amended(texts: &AmendTexts) -> Vec<Case> {
             &no[..1],
             &[],
         ));
-    }
-    cases
-}
-
-/// What is forgotten.
-pub(super) fn forgotten(dialect: Dialect) -> Vec<Case> {
-    let texts = prune_texts(dialect);
-    let statuses = [RunStatus::Completed, RunStatus::Failed];
-    let nos = [Text("[77, 78]"), Int(1_001_000), Int(1_001_500)];
-    let look = [
-        Int(1_000_000),
-        Int(70),
-        Int(1_002_000),
-        Int(100),
-        Int(1_001_000),
-        Int(1_001_500),
-    ];
-    let by_end = &["durable_runs_ended"][..];
-    let link = [Text("run-77"), Text("run-78"), Text("run-79")];
-    let mut cases = vec![
-        case("ended runs", candidates(dialect, &statuses), &look, by_end),
-        case(
-            "lock ended runs",
-            lock_candidates(dialect, &statuses),
-            &nos,
-            &[],
-        ),
-        case(
-            "newest ends",
-            end_at(dialect, &statuses),
-            &[Int(50)],
-            by_end,
-        ),
-        case("count operations", texts.count_operations, &nos[..1], &[]),
-        case("skip a link", texts.skip_link, &link, &[]),
-        case("signals by id", texts.signals, &[ID, Int(100)], &[]),
-        case(
-            "remove lines",
-            texts.remove_lines,
-            &[Text(r#"["run-77", "run-78"]"#)],
-            &["durable_audit_by_run"],
-        ),
-    ];
-    for (at, text) in texts.remove_runs.iter().enumerate() {
-        cases.push(case(&format!("remove runs {at}"), *text, &nos[..1], &[]));
     }
     cases
 }

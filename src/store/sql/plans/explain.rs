@@ -10,9 +10,10 @@ use std::fmt::Write as _;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
 use super::cases::{
-    Array, BLOB, Case, ID, Int, Text, amended, batch_of_arrays, batch_of_rows, case, common, flows,
-    forgotten, heard, partial, related,
+    Array, BLOB, Case, ID, Int, Text, amended, batch_of_arrays, batch_of_rows, case, common, heard,
+    partial, related,
 };
+use super::later::{flows, forgotten};
 use super::place::{Server, fill, open};
 use crate::driver::sql::Dialect;
 use crate::store::sql::SqlStore;

@@ -50,8 +50,8 @@ pub async fn stores_answer_alike(seed: u64, operations: u32, stores: Vec<Actor>)
 }
 
 /// A store with what belongs to it alone.
-struct Store {
-    actor: Actor,
+pub(super) struct Store {
+    pub(super) actor: Actor,
     locks: BTreeMap<String, LivenessLock>,
     ids: Ids,
 }
@@ -73,15 +73,15 @@ impl Store {
     }
 }
 
-struct Field {
-    dice: Dice,
+pub(super) struct Field {
+    pub(super) dice: Dice,
     stores: Vec<Store>,
     place: String,
 }
 
 impl Field {
     async fn operate(&mut self) {
-        match self.dice.below(45) {
+        match self.dice.below(48) {
             0..=17 => {
                 let batch = self.random_batch().await;
                 self.commit(&batch).await;
@@ -102,12 +102,14 @@ impl Field {
             40 | 41 => self.amend().await,
             42 => self.deliver_audited().await,
             43 => self.fork().await,
-            _ => self.remove().await,
+            44 => self.remove().await,
+            45 | 46 => self.prune().await,
+            _ => self.forget().await,
         }
     }
 
     /// Asks every store and compares the answers.
-    async fn each<T: PartialEq + Debug>(&mut self, ask: impl AsyncFn(&mut Store) -> T) {
+    pub(super) async fn each<T: PartialEq + Debug>(&mut self, ask: impl AsyncFn(&mut Store) -> T) {
         let answers = join_all(self.stores.iter_mut().map(|store| ask(store))).await;
         let mut all = self.stores.iter().zip(&answers);
         let Some((one, expected)) = all.next() else {
@@ -119,7 +121,7 @@ impl Field {
         }
     }
 
-    fn first(&self) -> &Actor {
+    pub(super) fn first(&self) -> &Actor {
         &self.stores.first().unwrap().actor
     }
 
@@ -250,7 +252,7 @@ impl Field {
         self.read_log(&id).await;
     }
 
-    async fn read_log(&mut self, id: &str) {
+    pub(super) async fn read_log(&mut self, id: &str) {
         let limit = 1 + self.dice.below(4);
         self.each(async |store| {
             let log = store.actor.store.audit_log(&run(id), limit).await;

@@ -2,8 +2,8 @@
 //!
 //! The numbers are those of the clauses in the contracts of
 //! [`CommitStore`](crate::store::CommitStore), [`LeaseStore`](crate::store::LeaseStore),
-//! [`ReadStore`](crate::store::ReadStore) and [`AmendStore`](crate::store::AmendStore). Run the suite with
-//! [`store_conformance!`](crate::store_conformance).
+//! [`ReadStore`](crate::store::ReadStore), [`AmendStore`](crate::store::AmendStore) and
+//! [`PruneStore`](crate::store::PruneStore). Run the suite with [`store_conformance!`](crate::store_conformance).
 //!
 //! Beside the cases, [`stores_answer_alike`] drives several stores with the same random operations
 //! and compares every answer.
@@ -18,8 +18,10 @@ mod events;
 mod flows;
 mod heirs;
 mod lease;
+mod prune;
 mod random;
 mod random_events;
+mod random_prune;
 mod read;
 mod relate;
 mod suite;
@@ -35,6 +37,7 @@ pub use events::*;
 pub use flows::*;
 pub use heirs::*;
 pub use lease::*;
+pub use prune::*;
 pub use read::*;
 pub use relate::*;
 pub use tally::Tally;

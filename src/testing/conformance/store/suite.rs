@@ -123,6 +123,16 @@ macro_rules! store_conformance {
             a_log_is_listed_newest_first,
             a_paused_run_is_left_alone,
             a_request_to_pause_waits_in_the_inbox,
+            an_old_run_goes_with_everything,
+            a_rule_about_runs_that_have_not_ended_removes_nothing,
+            a_child_goes_after_its_parent,
+            a_run_whose_child_lives_stays,
+            the_middle_of_a_chain_goes,
+            a_run_that_is_no_link_stays_while_its_successor_does,
+            old_runs_go_part_by_part,
+            the_newest_ends_are_counted,
+            the_id_of_a_taken_signal_is_forgotten,
+            ids_are_forgotten_part_by_part,
         }
     };
     (@cases $name:ident, $new_store:expr; $($case:ident),* $(,)?) => {
