@@ -1617,6 +1617,8 @@ export interface components {
             fingerprint?: string | null;
             /** @description The JSON Schema of its input. */
             input_schema: unknown;
+            /** @description Events that start runs of it; each may be narrowed by what its payload holds. */
+            on_events: string[];
             /** @description The shape of its body: file, line and nodes. */
             outline: Record<string, never>;
             /** @description The JSON Schema of its output. */

@@ -1,10 +1,21 @@
 /** One workflow: its flow, its schemas, its runs. */
+import type { WorkflowVersion } from "@durable/client";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Activity, Braces, Play, SearchX, Workflow as WorkflowIcon } from "lucide-react";
+import {
+  Activity,
+  Braces,
+  GitCompareArrows,
+  Megaphone,
+  Play,
+  SearchX,
+  Workflow as WorkflowIcon,
+} from "lucide-react";
 import { lazy, Suspense, useMemo } from "react";
 import { runsQuery, useMay, workflowsQuery } from "../api/queries";
 import type { Outline } from "../lib/flow";
+import { count, plural } from "../lib/format";
+import { token } from "../lib/search";
 import { workflowRoute } from "../router";
 import { Json } from "../ui/json";
 import { Empty, INPUT, PageHead, RunState, Skeleton, Tabs, Tag, useTitle } from "../ui/kit";
@@ -39,7 +50,7 @@ export default function WorkflowPage(): React.JSX.Element {
             No handler for <span className="font-mono">{name}</span> is here. Its runs can still be
             looked at.
           </p>
-          <Link to="/runs" search={{ q: `workflow:${name}` }} className="underline">
+          <Link to="/runs" search={{ q: token("workflow", name) }} className="underline">
             Show its runs
           </Link>
         </Empty>
@@ -94,6 +105,7 @@ export default function WorkflowPage(): React.JSX.Element {
           </Link>
         )}
       </PageHead>
+      <Standing version={picked} />
       <div className="border-b border-line px-4">
         <Tabs
           label="Views of the workflow"
@@ -145,6 +157,48 @@ export default function WorkflowPage(): React.JSX.Element {
   );
 }
 
+/** What starts it besides people, and how its runs compare with the code that is here. */
+function Standing({ version: { on_events: events, runs } }: { version: WorkflowVersion }) {
+  const other = runs?.other_flow ?? 0;
+  if (events.length === 0 && other === 0) return null;
+  return (
+    <div className="flex flex-col gap-1 px-4 pb-3 text-dense">
+      {events.length > 0 && (
+        <p className="flex items-center gap-1.5">
+          <Megaphone aria-hidden size={14} className="shrink-0 text-dim" />
+          <span>
+            Started by events:{" "}
+            {events.map((it) => (
+              <code key={it} className="mr-2 font-mono">
+                {it}
+              </code>
+            ))}
+          </span>
+        </p>
+      )}
+      {runs != null && other > 0 && (
+        <p className="flex items-start gap-1.5">
+          <GitCompareArrows aria-hidden size={14} className="mt-0.5 shrink-0 text-attention" />
+          <span>
+            {count(other)} of {plural(runs.live, "run")} that have not ended began under another
+            flow than the code here, and may diverge from it:{" "}
+            {runs.examples.map((id) => (
+              <Link
+                key={id}
+                to="/runs/$id"
+                params={{ id }}
+                className="mr-2 font-mono text-accent hover:underline"
+              >
+                {id}
+              </Link>
+            ))}
+          </span>
+        </p>
+      )}
+    </div>
+  );
+}
+
 function Recent({ name }: { name: string }) {
   const search = useMemo(() => ({ statuses: [], workflow: name }), [name]);
   const { data } = useInfiniteQuery(runsQuery(search));
@@ -177,7 +231,11 @@ function Recent({ name }: { name: string }) {
         ))}
       </ul>
       <p className="px-4 py-3">
-        <Link to="/runs" search={{ q: `workflow:${name}` }} className="text-accent hover:underline">
+        <Link
+          to="/runs"
+          search={{ q: token("workflow", name) }}
+          className="text-accent hover:underline"
+        >
           {runs.length === 0 ? "No run of this workflow yet." : "All runs of this workflow"}
         </Link>
       </p>

@@ -1,10 +1,11 @@
 /** What can be run here, and how it has been doing. */
-import type { WorkflowSurvey } from "@durable/client";
+import type { WorkflowSurvey, WorkflowVersion } from "@durable/client";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Play } from "lucide-react";
+import { GitCompareArrows, Megaphone, Play } from "lucide-react";
 import { surveyQuery, useMay, workflowsQuery } from "../api/queries";
-import { count, duration } from "../lib/format";
+import { count, duration, plural } from "../lib/format";
+import { token } from "../lib/search";
 import { Card, PageHead, Skeleton, Tag, Trouble, useTitle } from "../ui/kit";
 import { FirstSteps } from "./first-steps";
 
@@ -53,6 +54,8 @@ export default function Workflows(): React.JSX.Element {
                 <tbody>
                   {workflows.map(({ name, versions }) => {
                     const { open, failed, p95 } = about(name);
+                    const drift = driftOf(versions);
+                    const events = [...new Set(versions.flatMap((it) => it.on_events))];
                     const tags = [...new Set(versions.flatMap((it) => it.tags))];
                     return (
                       <tr key={name} className="border-t border-line hover:bg-raised">
@@ -60,6 +63,12 @@ export default function Workflows(): React.JSX.Element {
                           <Link to="/workflows/$name" params={{ name }} className="hover:underline">
                             {name}
                           </Link>
+                          {events.length > 0 && (
+                            <span className="mt-0.5 flex items-center gap-1 text-meta font-normal text-dim">
+                              <Megaphone aria-hidden size={12} className="shrink-0" />
+                              started by {events.join(", ")}
+                            </span>
+                          )}
                         </td>
                         <td className="px-3 py-2">
                           {versions.map((it) => `v${it.version}`).join(", ")}
@@ -74,16 +83,30 @@ export default function Workflows(): React.JSX.Element {
                         <td className="px-3 py-2">
                           <Link
                             to="/runs"
-                            search={{ q: `workflow:${name} is:active` }}
+                            search={{ q: `${token("workflow", name)} is:active` }}
                             className="hover:underline"
                           >
-                            {count(open)}
+                            {count(drift?.live ?? open)}
                           </Link>
+                          {drift !== undefined && drift.other > 0 && (
+                            <Link
+                              to="/workflows/$name"
+                              params={{ name }}
+                              className="mt-0.5 flex items-center gap-1 whitespace-nowrap text-meta text-dim hover:underline"
+                            >
+                              <GitCompareArrows
+                                aria-hidden
+                                size={12}
+                                className="shrink-0 text-attention"
+                              />
+                              {count(drift.other)} of another flow
+                            </Link>
+                          )}
                         </td>
                         <td className="px-3 py-2">
                           <Link
                             to="/runs"
-                            search={{ q: `workflow:${name} is:broken` }}
+                            search={{ q: `${token("workflow", name)} is:broken` }}
                             className="hover:underline"
                           >
                             {count(failed)}
@@ -126,13 +149,22 @@ export default function Workflows(): React.JSX.Element {
           </Card>
           {survey && (
             <p className="mt-2 text-dense text-dim">
-              Counted over {survey.is_complete ? "all" : "the newest"} {count(survey.runs)} runs.
+              Failures and times are of {survey.is_complete ? "all" : "the newest"}{" "}
+              {plural(survey.runs, "run")}.
             </p>
           )}
         </div>
       )}
     </>
   );
+}
+
+/** Its runs that have not ended, where they could be counted. */
+function driftOf(versions: WorkflowVersion[]) {
+  const all = versions.flatMap((it) => it.runs ?? []);
+  if (all.length < versions.length) return undefined;
+  const sum = (of: (it: (typeof all)[number]) => number) => all.reduce((n, it) => n + of(it), 0);
+  return { live: sum((it) => it.live), other: sum((it) => it.other_flow) };
 }
 
 function summary(all: WorkflowSurvey[]) {

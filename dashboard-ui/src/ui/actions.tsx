@@ -257,10 +257,10 @@ export function EventDialog({ names, onClose }: { names: string[]; onClose: () =
         return "value" in read;
       }}
       act={(reason) => durable.publish(name, "value" in read ? read.value : null, { id, reason })}
-      done={({ outcome, runs }) =>
+      done={({ outcome, runs, started }) =>
         outcome === "duplicate"
           ? `${name} had been published before`
-          : `${name} has reached ${plural(runs, "run")}`
+          : `${name} has reached ${plural(runs, "run")}${started > 0 ? ` and started ${started}` : ""}`
       }
       onClose={onClose}
     >

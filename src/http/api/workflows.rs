@@ -42,6 +42,8 @@ struct VersionView {
     version: u32,
     /// Tags of each of its runs.
     tags: &'static [&'static str],
+    /// Events that start runs of it; each may be narrowed by what its payload holds.
+    on_events: Vec<String>,
     /// A number for its flow, as 16 hex digits; `null` if it was made without `#[workflow]`.
     fingerprint: Option<String>,
     /// Its runs that have not ended; `null` if the store was too slow to count them.
@@ -86,6 +88,11 @@ impl VersionView {
         Self {
             version: entry.key.version,
             tags: entry.tags,
+            on_events: entry
+                .triggers
+                .iter()
+                .map(|it| it.event().to_owned())
+                .collect(),
             fingerprint: entry.fingerprint().map(|it| it.to_string()),
             runs: drift.map(Into::into),
             outline: serde_json::to_value(entry.outline).unwrap_or_default(),

@@ -113,7 +113,7 @@ async fn unlucky(ctx: &WorkflowCtx, secret: String) -> Result<()> {
 }
 
 /// Returns a text of the given length.
-#[workflow]
+#[workflow(on_event = "text.wanted")]
 async fn wordy(ctx: &WorkflowCtx, length: usize) -> Result<String> {
     ctx.step("write", async || Ok("x".repeat(length))).await
 }

@@ -174,6 +174,9 @@ async fn the_workflows_are_listed_with_shape_and_schemas() {
     let greet = &workflows[2]["versions"][0];
     assert_eq!(greet["version"], 2);
     assert_eq!(greet["tags"], json!(["polite"]));
+    assert_eq!(greet["on_events"], json!([]));
+    let wordy = &workflows.last().unwrap()["versions"][0];
+    assert_eq!(wordy["on_events"], json!(["text.wanted"]));
     assert_eq!(greet["input_schema"]["type"], "string");
     assert_eq!(greet["outline"]["nodes"][0]["kind"], "step");
 }
@@ -198,14 +201,18 @@ async fn the_workflows_say_which_runs_were_begun_under_another_flow() {
     app.durable.engine().store().commit(&batch).await.unwrap();
     let list = app.get("/durable/api/workflows").await.json();
     assert_eq!(list["is_complete"], true);
-    let version = |at: usize| &list["workflows"][at]["versions"][0];
-    let patient = version(5);
+    let workflows = list["workflows"].as_array().unwrap();
+    let version = |name: &str| {
+        let found = workflows.iter().find(|it| it["name"] == name);
+        &found.unwrap()["versions"][0]
+    };
+    let patient = version("patient");
     assert_eq!(patient["fingerprint"].as_str().unwrap().len(), 16);
     assert_eq!(
         patient["runs"],
         json!({"live": 2, "other_flow": 1, "unknown_flow": 0, "examples": ["old"]})
     );
-    assert_eq!(version(1)["runs"]["live"], 0);
+    assert_eq!(version("greet")["runs"]["live"], 0);
 
     let path = "/durable/api/workflows/patient/rehearsal";
     let rehearsal = app.get(path).await.json();
