@@ -36,6 +36,7 @@ mod runs;
 mod saga;
 mod signals;
 mod support;
+mod surface;
 mod tasks;
 mod triggers;
 mod unwind;

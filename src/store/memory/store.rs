@@ -56,6 +56,36 @@ impl MemoryStore {
         }
     }
 
+    /// What ended runs have left behind that will never be taken: open waits, items in their
+    /// inboxes, and signals that nobody waits for. Tests expect it to be empty.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn residue(&self) -> Vec<String> {
+        let state = self.lock();
+        let rows = state.rows.iter().enumerate();
+        let ended = rows.filter(|(_, row)| row.run.finished_at.is_some());
+        let mut left = Vec::new();
+        for (no, row) in ended {
+            let listens = state.events.by_run.keys().filter(|(of, _)| *of == no);
+            let joins = state.joins.iter();
+            let joins = joins.flat_map(|(of, all)| all.iter().map(move |(_, (by, _))| (*of, *by)));
+            let joins = joins.filter(|(of, by)| *of == no || *by == no);
+            for (what, count) in [
+                ("waiters", row.waiters.len()),
+                ("listens", listens.count()),
+                ("joins", joins.count()),
+                ("inbox", row.inbox.len()),
+            ] {
+                if count > 0 {
+                    left.push(format!("{what}: {}", row.run.id));
+                }
+            }
+        }
+        let tokens = state.buffer.iter().filter(|(_, all)| !all.is_empty());
+        left.extend(tokens.map(|(token, _)| format!("buffered: {token}")));
+        left
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }

@@ -8,7 +8,10 @@ use parking_lot::Mutex;
 /// Counts how often each effect was executed. Clones share the counts, as processes share the
 /// outside world.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ledger(Arc<Mutex<BTreeMap<String, u32>>>);
+pub(crate) struct Ledger(Arc<Mutex<BTreeMap<String, u32>>>, Kept);
+
+/// What the outside world keeps, by name.
+type Kept = Arc<Mutex<BTreeMap<String, String>>>;
 
 impl Ledger {
     /// Notes one execution of an effect; answers how many there were, this one included.
@@ -37,5 +40,15 @@ impl Ledger {
     /// Every effect with its number of executions.
     pub(crate) fn all(&self) -> BTreeMap<String, u32> {
         self.0.lock().clone()
+    }
+
+    /// Keeps a word for later, such as a token that was handed out.
+    pub(crate) fn keep(&self, name: impl Into<String>, word: impl Into<String>) {
+        self.1.lock().insert(name.into(), word.into());
+    }
+
+    /// The word that was kept last under this name.
+    pub(crate) fn kept(&self, name: &str) -> Option<String> {
+        self.1.lock().get(name).cloned()
     }
 }

@@ -13,6 +13,7 @@ use axum_durable::{
     testing::{ManualClock, Probe, ProbedStore, Process},
     time::Clock,
 };
+use sea_orm::{ConnectionTrait as _, Statement};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::probes::Quiet;
@@ -224,6 +225,15 @@ impl World {
         add: impl FnOnce(DurableBuilder) -> DurableBuilder + Send + 'static,
     ) -> App {
         let store = self.store(probe).await;
+        self.open_on(store, add).await
+    }
+
+    /// Starts a process on a store that was opened before.
+    pub(crate) async fn open_on<P: Probe>(
+        &self,
+        store: ProbedStore<P>,
+        add: impl FnOnce(DurableBuilder) -> DurableBuilder + Send + 'static,
+    ) -> App {
         let mut config = EngineConfig::default();
         config.evict_at_every_wait = self.evicts;
         config.recovery_interval = Duration::from_millis(20);
@@ -231,6 +241,43 @@ impl World {
         let builder = add(builder.only_registered());
         let process = soon("the engine", Process::start(builder)).await;
         App(process.unwrap())
+    }
+
+    /// What ended runs have left behind: open waits of all kinds, items in their inboxes, and
+    /// signals that nobody has taken.
+    pub(crate) async fn residue(&self) -> Vec<String> {
+        let schema = match &self.place {
+            Place::Memory(store) => return store.residue(),
+            Place::Sqlite(_) => None,
+            Place::Server(place) => place.schema().map(str::to_owned),
+        };
+        let store = self.sql().await;
+        let db = store.connection();
+        let schema = schema.map_or_else(String::new, |name| format!("{name}."));
+        let waits = [
+            ("waiters", "run_no"),
+            ("listens", "run_no"),
+            ("joins", "run_no"),
+            ("joins", "target_no"),
+            ("inbox", "run_no"),
+        ];
+        let waits = waits.map(|(table, of)| {
+            let sql = format!(
+                "SELECT r.id FROM {schema}durable_{table} w JOIN {schema}durable_runs r \
+                 ON r.no = w.{of} WHERE r.finished_at IS NOT NULL"
+            );
+            (format!("{table} by {of}"), sql)
+        });
+        let signals = format!("SELECT token AS id FROM {schema}durable_signals WHERE buffered");
+        let mut left = Vec::new();
+        for (what, sql) in waits.into_iter().chain([("buffered".to_owned(), signals)]) {
+            let statement = Statement::from_string(db.get_database_backend(), sql);
+            for row in db.query_all_raw(statement).await.unwrap() {
+                let of: String = row.try_get("", "id").unwrap();
+                left.push(format!("{what}: {of}"));
+            }
+        }
+        left
     }
 
     /// A process that executes nothing: it starts, signals and reads.
