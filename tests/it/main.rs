@@ -17,6 +17,7 @@ mod codec;
 mod control;
 mod crash;
 mod dead;
+mod defects;
 mod divergence;
 mod drift;
 mod events;

@@ -33,6 +33,8 @@ pub(crate) struct Gate {
     hits: Arc<AtomicU64>,
     hit: Arc<Notify>,
     opened: Option<Arc<Notify>>,
+    /// Holds a call that was carried out, and not one that is to be.
+    is_behind: bool,
 }
 
 impl Gate {
@@ -44,6 +46,7 @@ impl Gate {
             hits: Arc::default(),
             hit: Arc::default(),
             opened: None,
+            is_behind: false,
         }
     }
 
@@ -52,6 +55,14 @@ impl Gate {
         Self {
             opened: Some(Arc::default()),
             ..Self::failing(call)
+        }
+    }
+
+    /// Holds calls while it is shut: before they are carried out, or before their answer is known.
+    pub(crate) fn holding_at(call: StoreCall, death: Death) -> Self {
+        Self {
+            is_behind: death == Death::After,
+            ..Self::holding(call)
         }
     }
 
@@ -72,12 +83,22 @@ impl Gate {
             self.hit.notified().await;
         }
     }
+
+    async fn hold(&self, opened: &Notify) {
+        let mut waiting = std::pin::pin!(opened.notified());
+        waiting.as_mut().enable();
+        self.hits.fetch_add(1, SeqCst);
+        self.hit.notify_one();
+        if self.is_shut.load(SeqCst) {
+            waiting.await;
+        }
+    }
 }
 
 #[async_trait]
 impl Probe for Gate {
     async fn before(&self, call: StoreCall) -> Result<(), StoreError> {
-        if call != self.call || !self.is_shut.load(SeqCst) {
+        if call != self.call || self.is_behind || !self.is_shut.load(SeqCst) {
             return Ok(());
         }
         let Some(opened) = &self.opened else {
@@ -89,14 +110,18 @@ impl Probe for Gate {
                 source: "the store is away".into(),
             });
         };
-        let mut waiting = std::pin::pin!(opened.notified());
-        waiting.as_mut().enable();
-        self.hits.fetch_add(1, SeqCst);
-        self.hit.notify_one();
-        if self.is_shut.load(SeqCst) {
-            waiting.await;
-        }
+        self.hold(opened).await;
         Ok(())
+    }
+
+    async fn after(&self, call: StoreCall) {
+        if let Some(opened) = &self.opened
+            && call == self.call
+            && self.is_behind
+            && self.is_shut.load(SeqCst)
+        {
+            self.hold(opened).await;
+        }
     }
 }
 
