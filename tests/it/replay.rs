@@ -1,10 +1,6 @@
 //! Random workflows replay exactly, from every point at which a crash could leave them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum_durable::{
     Durable, MemoryStore, RunStatus,
@@ -64,20 +60,27 @@ async fn execute(store: impl Store + Clone, node: &Node, env: &Arc<Env>) -> Left
     let durable = Durable::builder()
         .store(store.clone())
         .register(workflow.clone())
+        .register(program::child())
         .only_registered()
         .build()
         .await
         .unwrap();
-    let mut signals = BTreeMap::new();
-    node.signals(&mut signals);
     let started = durable.start(&workflow, ()).id(RUN).await.unwrap();
-    for (id, _) in signals {
-        // Enough for loops; what is left over is never looked at.
-        for _ in 0..4 {
-            durable
-                .signal(format!("t{id}"), u64::from(id))
-                .await
-                .unwrap();
+    let (mut signals, mut events) = (Vec::new(), Vec::new());
+    node.each(&mut |part| match part {
+        Node::Signal { id, .. } => signals.push(*id),
+        Node::Event { id, .. } => events.push(*id),
+        _ => {}
+    });
+    // Enough for loops; what is left over is never looked at.
+    for _ in 0..4 {
+        for id in &signals {
+            let signal = durable.signal(format!("t{id}"), u64::from(*id));
+            signal.await.unwrap();
+        }
+        for id in &events {
+            let event = durable.publish_event(format!("v{id}"), &u64::from(*id));
+            event.await.unwrap();
         }
     }
     let ended = tokio::time::timeout(Duration::from_secs(60), started.result()).await;

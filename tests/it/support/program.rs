@@ -25,7 +25,20 @@ pub(crate) enum Node {
         id: u32,
         has_timeout: bool,
     },
-    /// `now`, `random` and a side effect.
+    /// A wait for event `v<id>`; with a timeout it may end either way.
+    Event {
+        id: u32,
+        has_timeout: bool,
+    },
+    /// An event that the run publishes and then hears.
+    Told {
+        id: u32,
+    },
+    /// A run of its own.
+    Child {
+        id: u32,
+    },
+    /// Everything that is recorded without a wait.
     Capture {
         id: u32,
     },
@@ -82,7 +95,7 @@ impl Generator {
     }
 
     fn node(&mut self, depth: u32) -> Node {
-        let kinds = if depth == 0 { 10 } else { 20 };
+        let kinds = if depth == 0 { 13 } else { 23 };
         match self.rng.random_range(0..kinds) {
             0..=4 => Node::Step {
                 id: self.id(),
@@ -99,15 +112,21 @@ impl Generator {
                 has_timeout: self.rng.random_bool(0.5),
             },
             9 => Node::Capture { id: self.id() },
-            10..=11 => Node::Seq(self.nodes(depth - 1)),
-            12..=13 => Node::JoinAll(self.nodes(depth - 1)),
-            14 => Node::Join(Box::new((self.node(depth - 1), self.node(depth - 1)))),
-            15..=16 => Node::Race(Box::new((self.node(depth - 1), self.node(depth - 1)))),
-            17 => Node::RacePrebuilt {
+            10 => Node::Event {
+                id: self.id(),
+                has_timeout: self.rng.random_bool(0.5),
+            },
+            11 => Node::Told { id: self.id() },
+            12 => Node::Child { id: self.id() },
+            13..=14 => Node::Seq(self.nodes(depth - 1)),
+            15..=16 => Node::JoinAll(self.nodes(depth - 1)),
+            17 => Node::Join(Box::new((self.node(depth - 1), self.node(depth - 1)))),
+            18..=19 => Node::Race(Box::new((self.node(depth - 1), self.node(depth - 1)))),
+            20 => Node::RacePrebuilt {
                 first: self.id(),
                 second: self.id(),
             },
-            18 => Node::Unordered {
+            21 => Node::Unordered {
                 nodes: self.nodes(depth - 1),
                 after: self.id(),
             },
@@ -120,22 +139,24 @@ impl Generator {
 }
 
 impl Node {
-    /// The signals that it may wait for, and whether that wait has an end of its own.
-    pub(crate) fn signals(&self, found: &mut BTreeMap<u32, bool>) {
+    /// Looks at each of its parts.
+    pub(crate) fn each(&self, see: &mut dyn FnMut(&Self)) {
+        see(self);
         match self {
-            Self::Signal { id, has_timeout } => {
-                found.insert(*id, *has_timeout);
-            }
             Self::Seq(nodes) | Self::JoinAll(nodes) | Self::Unordered { nodes, .. } => {
-                nodes.iter().for_each(|node| node.signals(found));
+                nodes.iter().for_each(|node| node.each(see));
             }
             Self::Join(pair) | Self::Race(pair) => {
-                pair.0.signals(found);
-                pair.1.signals(found);
+                pair.0.each(see);
+                pair.1.each(see);
             }
-            Self::Loop { body, .. } => body.signals(found),
+            Self::Loop { body, .. } => body.each(see),
             Self::Step { .. }
             | Self::Sleep { .. }
+            | Self::Signal { .. }
+            | Self::Event { .. }
+            | Self::Told { .. }
+            | Self::Child { .. }
             | Self::Capture { .. }
             | Self::RacePrebuilt { .. } => {}
         }
@@ -203,6 +224,9 @@ impl Node {
             Self::Step { .. }
             | Self::Sleep { .. }
             | Self::Signal { .. }
+            | Self::Event { .. }
+            | Self::Told { .. }
+            | Self::Child { .. }
             | Self::Capture { .. }
             | Self::RacePrebuilt { .. } => false,
         }
@@ -283,6 +307,9 @@ fn eval<'a>(ctx: &'a WorkflowCtx, env: &'a Env, node: &'a Node, turn: u32) -> Bo
         Node::Step { .. }
         | Node::Sleep { .. }
         | Node::Signal { .. }
+        | Node::Event { .. }
+        | Node::Told { .. }
+        | Node::Child { .. }
         | Node::Capture { .. }
         | Node::Seq(_)
         | Node::Loop { .. } => Box::pin(eval_sequential(ctx, env, node, turn)),
@@ -309,7 +336,22 @@ async fn eval_sequential(ctx: &WorkflowCtx, env: &Env, node: &Node, turn: u32) -
             };
             wait.await.unwrap_or(99)
         }
-        Node::Capture { id } => capture(ctx, *id),
+        Node::Event { id, has_timeout } => {
+            let wait = ctx.wait_for_event::<u64>(format!("v{id}"));
+            let wait = if *has_timeout {
+                wait.timeout(Duration::from_millis(2))
+            } else {
+                wait
+            };
+            wait.await.unwrap_or(98)
+        }
+        Node::Told { id } => {
+            let told = ctx.emit(format!("told{id}"), &turn).is_ok();
+            let heard = ctx.wait_for_event::<u64>(format!("told{id}")).await;
+            fold(u64::from(told), heard.unwrap_or(97))
+        }
+        Node::Child { id } => ctx.child(&child(), *id).await.unwrap_or(96),
+        Node::Capture { id } => capture(ctx, *id).unwrap_or(95),
         Node::Seq(nodes) => {
             let mut all = 3;
             for node in nodes {
@@ -386,11 +428,29 @@ fn step<'a>(
     async move { made.await.unwrap_or(77) }
 }
 
-fn capture(ctx: &WorkflowCtx, id: u32) -> u64 {
+/// Thrice its input; odd ones fail.
+pub(crate) fn child() -> Workflow<u32, u64> {
+    Workflow::from_body("child", 1, |_, n: u32| {
+        Box::pin(async move {
+            match n % 2 {
+                0 => Ok(u64::from(n) * 3),
+                _ => Err(WorkflowError::failed("odd", "an odd number")),
+            }
+        })
+    })
+}
+
+fn capture(ctx: &WorkflowCtx, id: u32) -> Result<u64> {
     let now = u64::from(ctx.now() > Timestamp::from_millis(0));
     let drawn: u64 = ctx.random();
-    let read = ctx
-        .side_effect(format!("e{id}"), || id)
-        .map_or(0, u64::from);
-    fold(fold(now, drawn), read)
+    let read = ctx.side_effect(format!("e{id}"), || id)?;
+    // Another one each time, if it were not for the record.
+    let way = ctx.switch(format!("w{id}"), rand::random::<u64>() % 3)?;
+    let is_patched = ctx.patched(format!("p{id}"));
+    ctx.deprecate_patch(format!("q{id}"));
+    ctx.note("noted");
+    ctx.add_tag(format!("t{}", id % 3));
+    ctx.set_event("last", &id)?;
+    let all = [drawn, u64::from(read), way, u64::from(is_patched)];
+    Ok(all.into_iter().fold(now, fold))
 }
