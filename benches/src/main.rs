@@ -51,6 +51,9 @@ Workloads:
            server: with its control plane and with polls alone (servers only)
   lists    1,000,000 runs are filled in, and each kind of page is asked for 200 times over HTTP: one
            line per page with p50_ms, p95_ms and p99_ms (PostgreSQL only; removed afterwards)
+  costs    20 runs of 5 steps for each operation that records without a wait, with the operation
+           behind each step: one line per operation with commits_per_run and
+           extra_commits_per_run; fails if that is more than nothing
   ceiling  the statements of W1 in batches of --in-flight on the same schema, without an engine
   all      W1 to W7 and the ceiling, where they apply to the store
 
@@ -154,6 +157,7 @@ enum Workload {
     Lateness,
     Idle,
     Lists,
+    Costs,
     All,
 }
 
@@ -201,6 +205,9 @@ async fn measure(arguments: Arguments) -> Result<(), Failed> {
     if let Workload::Lists = asked {
         return workloads::lists(&bench).await;
     }
+    if let Workload::Costs = asked {
+        return workloads::costs(&bench).await;
+    }
     let chosen = match asked {
         Workload::All => ALL,
         _ => &[asked],
@@ -231,6 +238,8 @@ async fn one(bench: &Bench, workload: Workload, stops: bool) -> Result<Report, F
         Workload::Lateness => workloads::lateness(bench).await,
         Workload::Idle => workloads::idle(bench).await,
         Workload::Ceiling => workloads::ceiling(bench).await,
-        Workload::Lists | Workload::All => Err("this workload prints lines of its own".into()),
+        Workload::Lists | Workload::Costs | Workload::All => {
+            Err("this workload prints lines of its own".into())
+        }
     }
 }

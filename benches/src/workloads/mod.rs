@@ -3,6 +3,7 @@
 mod bench;
 
 mod across;
+mod costs;
 mod idle;
 mod lateness;
 mod lists;
@@ -17,6 +18,7 @@ mod w7;
 
 pub(crate) use across::across;
 pub(crate) use bench::{Bench, Engine, Sizes};
+pub(crate) use costs::costs;
 pub(crate) use idle::idle;
 pub(crate) use lateness::lateness;
 pub(crate) use lists::lists;
