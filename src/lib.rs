@@ -129,6 +129,7 @@ pub use axum_durable_macros::workflow;
 #[doc = include_str!("../docs/events.md")]
 #[doc = include_str!("../docs/guarantees.md")]
 #[doc = include_str!("../docs/operations.md")]
+#[cfg_attr(feature = "_sql", doc = include_str!("../docs/steps.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../docs/testing.md"))]
 mod documents {}
 

@@ -102,28 +102,31 @@ fn facades_only_point_elsewhere() {
     assert!(busy.is_empty(), "give these items a named file: {busy:?}");
 }
 
-/// The tests that `docs/parity.md` names, by file and function.
+/// The tests that the tables of `docs/` name, by file and function.
 #[test]
-fn parity_names_tests_that_exist() {
+fn tables_name_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/parity.md")).expect("the page");
-    let mut named = 0;
-    for (file, test) in page.split('`').filter_map(|word| word.rsplit_once("::")) {
-        let is_letter = |it: char| it.is_ascii_lowercase() || "_:".contains(it);
-        let is_name = |word: &str| word.chars().all(is_letter);
-        if !(is_name(file) && is_name(test)) {
-            continue;
+    for (page, least) in [("parity", 40), ("acceptance", 120)] {
+        let text = fs::read_to_string(root.join(format!("docs/{page}.md"))).expect("the page");
+        let mut named = BTreeSet::new();
+        for (file, test) in text.split('`').filter_map(|word| word.rsplit_once("::")) {
+            let is_letter = |it: char| it.is_ascii_lowercase() || "_:".contains(it);
+            let is_name = |word: &str| word.chars().all(is_letter);
+            if !(is_name(file) && is_name(test)) {
+                continue;
+            }
+            let file = file.replace("::", "/");
+            let places = [format!("tests/it/{file}.rs"), format!("tests/{file}.rs")];
+            let code = places.map(|path| fs::read_to_string(root.join(path)).unwrap_or_default());
+            let function = format!("fn {test}(");
+            assert!(
+                code.iter().any(|code| code.contains(&function)),
+                "{page}.md: no test `{file}::{test}`"
+            );
+            named.insert((file, test));
         }
-        let file = file.replace("::", "/");
-        let path = root.join(format!("tests/it/{file}.rs"));
-        let code = fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            code.contains(&format!("fn {test}(")),
-            "no test `{file}::{test}`"
-        );
-        named += 1;
+        assert!(named.len() > least, "{page}.md: only {} tests", named.len());
     }
-    assert!(named > 40, "only {named} tests are named");
 }
 
 /// `src/` keyed by module path: `store/sql/run`, and `store/sql` for its `mod.rs`.

@@ -22,7 +22,8 @@ pub(crate) fn breakpoint_address(run: &RunId, seq: Seq) -> Arc<str> {
 ///
 /// `durable.continue_run(id)` lets it go on, and so does the API. While it stands, it uses no thread
 /// and survives restarts; `durable.explain` says where it stands and since when. A breakpoint that
-/// was passed stays passed on replay.
+/// was passed stays passed on replay. A crash between the word to go on and the next step loses
+/// neither: the word is in the run's inbox, or its taking is on record.
 #[derive(Debug)]
 #[must_use = "the run does not stop until this is awaited"]
 pub struct Breakpoint {

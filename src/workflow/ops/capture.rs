@@ -1,4 +1,7 @@
 //! Values captured at the call: `ctx.now`, `ctx.uuid`, `ctx.random`, `ctx.side_effect`.
+//!
+//! They are written with the next commit of the run. A crash before it leaves no trace of them, nor
+//! of anything that followed from them: no effect begins before what led to it is durable.
 
 use std::{panic::Location, sync::Arc};
 

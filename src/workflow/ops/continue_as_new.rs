@@ -17,6 +17,8 @@ use crate::workflow::{
 /// The end of a run as the beginning of the next one, made by
 /// [`WorkflowCtx::continue_as_new`](crate::WorkflowCtx::continue_as_new). Once awaited it never
 /// returns, unless it is refused.
+///
+/// The end of the run and the start of its successor are one commit: a crash leaves both or neither.
 #[must_use = "the run does not continue as another one until this is awaited"]
 pub struct ContinueAsNew {
     host: Arc<dyn Host>,

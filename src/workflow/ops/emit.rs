@@ -13,6 +13,8 @@ use crate::workflow::{
 };
 
 /// Publishes an event with the next commit of the run. On replay it has been published.
+///
+/// The record of it and the event are in that commit: a crash leaves both or neither.
 #[track_caller]
 pub(crate) fn emit<T: Serialize + ?Sized>(
     host: &dyn Host,

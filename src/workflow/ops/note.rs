@@ -6,7 +6,8 @@ use crate::model::CheckpointKind;
 use crate::payload::Payload;
 use crate::workflow::host::{Call, Host};
 
-/// Writes a line into the history. On replay the recorded one stays.
+/// Writes a line into the history. On replay the recorded one stays. A crash before the next commit
+/// leaves no trace of it, and it is written again.
 #[track_caller]
 pub(crate) fn note(host: &dyn Host, message: &str) {
     let call = Call {

@@ -7,6 +7,9 @@ use crate::payload::Payload;
 use crate::workflow::host::{Call, Host, PatchState};
 
 /// Whether the run takes the new way of the patch `id`; only then a position is taken.
+///
+/// The mark is written with the next commit. A crash before it leaves no trace of what follows either,
+/// so the call decides anew.
 #[track_caller]
 pub(crate) fn patched(host: &dyn Host, id: Arc<str>) -> bool {
     let is_new = host.patch_state(&id) != PatchState::OldRun;

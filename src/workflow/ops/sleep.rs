@@ -14,7 +14,8 @@ use crate::workflow::host::Ask;
 ///
 /// The end is fixed when the timer is made and stored with the next commit. A run that sleeps
 /// uses no thread, survives restarts and wakes once the end has come; if nobody was there to wake
-/// it, as soon as somebody is. On replay a sleep that has ended returns at once.
+/// it, as soon as somebody is. A crash before that commit leaves no trace, and the time is counted
+/// anew. On replay a sleep that has ended returns at once.
 #[derive(Debug)]
 #[must_use = "the timer is not recorded until it is awaited"]
 pub struct Sleep {

@@ -6,7 +6,8 @@ use crate::model::CheckpointKind;
 use crate::payload::Payload;
 use crate::workflow::host::{Call, Host};
 
-/// Adds a tag to the run. On replay it is there already.
+/// Adds a tag to the run. On replay it is there already. Record and tag are one commit: a crash leaves
+/// both or neither.
 #[track_caller]
 pub(crate) fn add_tag(host: &dyn Host, tag: Arc<str>) {
     let call = Call {
