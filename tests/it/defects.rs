@@ -7,6 +7,7 @@ use std::sync::{
 
 use axum_durable::{RunStatus, prelude::*, store::StoreError, testing::StoreCall};
 use futures_util::future::join_all;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::support::{
@@ -23,6 +24,7 @@ in_every_world!(
     a_step_beside_a_wait_runs_once,
     the_end_of_a_child_is_kept_for_nobody,
     many_runs_leave_nothing_behind,
+    no_store_rewrites_a_payload,
 );
 
 on_every_server!(
@@ -33,6 +35,7 @@ on_every_server!(
     a_step_beside_a_wait_runs_once,
     the_end_of_a_child_is_kept_for_nobody,
     many_runs_leave_nothing_behind,
+    no_store_rewrites_a_payload,
 );
 
 /// Where a step stands, and leave to go on.
@@ -301,4 +304,26 @@ async fn many_runs_leave_nothing_behind(world: World) {
     }
     app.stop().await;
     assert_eq!(world.residue().await, [""; 0]);
+}
+
+/// A signal, a step's result, a child's input and output: the same value everywhere.
+async fn no_store_rewrites_a_payload(world: World) {
+    let value = serde_json::json!({
+        "empty list": [], "empty object": {}, "sum": 0.1 + 0.2, "large": 12_345_678_901_234_567_u64,
+        "text": "\u{0}\u{1F980} \"quoted\" \\u0000", "nothing": null, "deep": [[[{"a": []}]]],
+    });
+    let echo = || flow("echo", |_, value: Value| async move { Ok(value) });
+    let carries = move || {
+        flow("carries", move |ctx, ()| async move {
+            let value: Value = ctx.wait_for_signal("value").await?;
+            let value = ctx.step("same", async || Ok::<_, StepError>(value.clone()));
+            ctx.child(echo(), value.await?).await
+        })
+    };
+    let app = world
+        .open(move |it| it.register(carries()).register(echo()))
+        .await;
+    app.begin(&carries(), (), "a").await;
+    app.send("value", &value).await;
+    assert_eq!(app.output::<Value>("a").await, value);
 }
