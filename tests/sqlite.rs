@@ -62,6 +62,7 @@ async fn claim(store: &SqlStore, by: &str) -> Claimed {
     let claim = Claim {
         instance: &InstanceId::from_trusted(by),
         workflows: &[WorkflowKey::new("checkout", 1)],
+        namespace: None,
         limit: 100,
     };
     store.claim(claim).await.unwrap()

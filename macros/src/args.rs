@@ -26,6 +26,8 @@ pub(crate) struct WorkflowWords {
     pub(crate) tags: Vec<LitStr>,
     /// The workflow for its runs that are given up.
     pub(crate) dead_letter: Option<ExprPath>,
+    /// The type of its runs' search attributes.
+    pub(crate) attributes: Option<ExprPath>,
     /// The events that start runs.
     pub(crate) events: Vec<LitStr>,
     /// How these become fewer runs.
@@ -64,6 +66,7 @@ impl WorkflowWords {
             "debounce",
             "batch",
             "within",
+            "search_attributes",
         ];
         let mut settings = Settings::read(words, "workflow", &known, problems);
         let accumulate = settings.accumulate(problems);
@@ -74,7 +77,18 @@ impl WorkflowWords {
             name: name.unwrap_or_else(|| name_of(function)),
             version: version.unwrap_or(1),
             tags: tags.unwrap_or_default(),
-            dead_letter: settings.take("dead_letter", problems, path),
+            dead_letter: settings.take("dead_letter", problems, |value| {
+                path(
+                    value,
+                    "`dead_letter` takes the name of a workflow's function, such as `tell_support`",
+                )
+            }),
+            attributes: settings.take("search_attributes", problems, |value| {
+                path(
+                    value,
+                    "`search_attributes` takes the name of a type, such as `OrderAttributes`",
+                )
+            }),
             events: settings
                 .take("on_event", problems, events)
                 .unwrap_or_default(),
@@ -99,13 +113,11 @@ impl StepWords {
     }
 }
 
-fn path(value: &Expr) -> Result<ExprPath> {
+/// A path; `advice` says what else to write.
+fn path(value: &Expr, advice: &str) -> Result<ExprPath> {
     match value {
         Expr::Path(path) => Ok(path.clone()),
-        other => Err(syn::Error::new_spanned(
-            other,
-            "`dead_letter` takes the name of a workflow's function, such as `tell_support`",
-        )),
+        other => Err(syn::Error::new_spanned(other, advice)),
     }
 }
 

@@ -39,6 +39,7 @@ use proc_macro::TokenStream;
 /// | `name` | the stored name, 1 to 191 bytes | the function's name |
 /// | `version` | grows when the body changes in a way that recorded runs cannot replay; at least 1 | `1` |
 /// | `tags` | texts that every run gets | none |
+/// | `search_attributes` | the type that the search attributes of a run together are | any |
 /// | `dead_letter` | the workflow that is started for a run that is given up as `dead` | the app's |
 /// | `on_event` | the event, or a list of events, of which each starts a run with its payload as input | none |
 /// | `debounce` | one run for the last event, once none has come for so long, such as `"5s"` | a run for each |

@@ -52,8 +52,9 @@ fn definition(
         dead_letter,
         events,
         accumulate,
+        attributes,
     } = words;
-    let dead_letter = dead_letter.iter();
+    let (dead_letter, attributes) = (dead_letter.iter(), attributes.iter());
     let accumulate = accumulate.iter().map(|it| accumulating(it, shape));
     let (input, needs, call) = (&shape.input, shape.needs(), call(function, shape));
     quote! {
@@ -72,6 +73,7 @@ fn definition(
             #(.with_dead_letter(#dead_letter))*
             #(.on_event(#events))*
             #(#accumulate)*
+            #(.with_search_attributes::<#attributes>())*
         }
         #submit
     }

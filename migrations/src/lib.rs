@@ -24,6 +24,7 @@ mod m20261120_000005_control;
 mod m20261120_000006_events;
 mod m20261120_000007_requests;
 mod m20261120_000008_looking;
+mod m20261129_000009_attributes;
 mod m20261129_000010_flows;
 mod m20261129_000011_ends;
 mod m20261129_000013_of_workflow;

@@ -45,6 +45,9 @@ pub enum ExposureKind {
     Reply,
     /// A tag: a text.
     Tag,
+    /// A search attribute: a text, number or boolean. A withheld one is left out. Whoever may list
+    /// runs can still ask for those with a value.
+    Attribute,
 }
 
 /// A value that is about to be shown: of which run, and what it is.
@@ -57,7 +60,7 @@ pub struct Exposure<'a> {
     pub workflow: &'a WorkflowKey,
     /// What it is.
     pub kind: ExposureKind,
-    /// The step's name, the signal's token, or the published key; empty for the run's own.
+    /// The step's name, the signal's token, the published key or that of an attribute; empty for the run's own.
     pub name: &'a str,
 }
 
@@ -103,6 +106,15 @@ impl Redactor {
         let tags = run.tags.iter();
         let tags = tags.filter_map(|tag| of.text(ExposureKind::Tag, tag).map(Into::into));
         run.tags = tags.collect();
+        run.attributes = run.attributes.shown(|name, value| {
+            let what = Exposure {
+                run: &run.id,
+                workflow: &run.workflow,
+                kind: ExposureKind::Attribute,
+                name,
+            };
+            (self.0)(&what, value)
+        });
     }
 
     pub(super) fn checkpoint(

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::handle::Durable;
 use crate::control_plane::ControlPlane;
 use crate::engine::{Engine, EngineConfig, EngineParts, InvalidRetention, OnDead, Retention};
+use crate::id::check_name;
 use crate::model::{DeadLetter, Run};
 use crate::payload::Codec;
 #[cfg(feature = "testing")]
@@ -179,6 +180,18 @@ impl DurableBuilder {
         self
     }
 
+    /// The namespace of the runs that this instance starts, unless they name another, and the only
+    /// one whose runs it executes. Default: runs start in `default`, and those of all namespaces
+    /// are executed.
+    ///
+    /// It is a label by which apps, teams or tenants share a store, and no wall: ids, signals and
+    /// events are those of the whole store, and whoever may list runs sees all of them. Runs of a
+    /// namespace that no instance executes wait for one that does.
+    pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.config.namespace = Some(namespace.into());
+        self
+    }
+
     /// The workflow that is started for each run that is given up as `dead`, in the same
     /// transaction, unless the run's own workflow
     /// [names another](crate::Workflow::with_dead_letter). Default: none.
@@ -329,6 +342,10 @@ fn check(config: &EngineConfig) -> Result<(), BuildError> {
         "`journal_batch` is 0, so nothing could be written; raise it"
     } else if config.max_payload < MIN_PAYLOAD {
         "`max_payload` is smaller than 1 KiB, too small for keys and small records; raise it"
+    } else if let Some(namespace) = &config.namespace
+        && check_name("namespace", namespace).is_err()
+    {
+        "the namespace is empty, longer than 191 bytes, or has control characters or a blank at its end"
     } else {
         return Ok(());
     };

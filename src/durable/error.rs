@@ -116,7 +116,11 @@ impl Error {
         match self {
             Self::Store(error) | Self::Start(StartError::Store(error)) => error.is_transient(),
             Self::StillRunning { .. } | Self::NoReply { .. } => true,
-            Self::Start(StartError::UnknownWorkflow { .. } | StartError::Input(_))
+            Self::Start(
+                StartError::UnknownWorkflow { .. }
+                | StartError::Input(_)
+                | StartError::Attributes { .. },
+            )
             | Self::InvalidName(_)
             | Self::Payload(_)
             | Self::UnknownRun { .. }

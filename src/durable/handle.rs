@@ -193,6 +193,22 @@ impl Durable {
         Ok(value.map(|value| value.decode()).transpose()?)
     }
 
+    /// Reads the search attributes of a run as a type; `None` if they are no `T`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownRun`], [`Error::Store`].
+    pub async fn attributes<T: DeserializeOwned>(
+        &self,
+        run: impl Into<Arc<str>>,
+    ) -> Result<Option<T>, Error> {
+        let run = RunId::parse(run)?;
+        match self.engine.store().run(&run).await? {
+            Some(found) => Ok(found.attributes.read()),
+            None => Err(Error::UnknownRun { run }),
+        }
+    }
+
     /// A handle on a run that was started elsewhere or earlier.
     ///
     /// # Errors

@@ -93,6 +93,24 @@ impl<O> SignalWithStart<O> {
         self
     }
 
+    /// The namespace that the run belongs to, if it is started; see [`Start::namespace`].
+    pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.start = self.start.namespace(namespace);
+        self
+    }
+
+    /// A search attribute of the run, if it is started; may be called several times.
+    pub fn attribute(mut self, key: &str, value: impl Serialize) -> Self {
+        self.start = self.start.attribute(key, value);
+        self
+    }
+
+    /// Search attributes of the run, if it is started, from a struct or map.
+    pub fn attributes(mut self, all: &impl Serialize) -> Self {
+        self.start = self.start.attributes(all);
+        self
+    }
+
     /// A signal to whoever waits for `token`; may be called several times.
     pub fn signal<T: Serialize>(self, token: impl Into<Arc<str>>, value: T) -> Self {
         self.plan(token.into(), &value, false)

@@ -2,9 +2,12 @@
 
 use std::{fmt, future::IntoFuture, marker::PhantomData, sync::Arc, time::Duration};
 
+use serde::Serialize;
+
 use super::{error::Error, handle::Durable, run_handle::RunHandle};
-use crate::engine::StartRequest;
-use crate::id::RunId;
+use crate::engine::{StartError, StartRequest};
+use crate::id::{RunId, check_name};
+use crate::model::{AttributePatch, InvalidAttributes};
 use crate::payload::{Payload, PayloadError};
 #[cfg(feature = "_sql")]
 use crate::store::{Batch, StartAck};
@@ -18,7 +21,8 @@ use crate::workflow::BoxFuture;
 /// # Errors
 ///
 /// [`Error::Start`] if this process does not know the workflow, the input is larger than
-/// [`max_payload`](crate::durable::DurableBuilder::max_payload) or the store refuses,
+/// [`max_payload`](crate::durable::DurableBuilder::max_payload), search attributes are none or not
+/// of the workflow's type, or the store refuses,
 /// [`Error::InvalidName`], [`Error::Payload`] if the input has no JSON form.
 ///
 /// # Cancel safety
@@ -31,6 +35,7 @@ pub struct Start<O> {
     request: StartRequest,
     input: Result<Payload, PayloadError>,
     id: Option<Arc<str>>,
+    attributes: Result<(), InvalidAttributes>,
     output: PhantomData<fn() -> O>,
 }
 
@@ -45,6 +50,7 @@ impl<O> Start<O> {
             request,
             input,
             id: None,
+            attributes: Ok(()),
             output: PhantomData,
         }
     }
@@ -64,6 +70,34 @@ impl<O> Start<O> {
     /// Several labels to find it by.
     pub fn tags<T: Into<Arc<str>>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
         self.request.tags.extend(tags.into_iter().map(Into::into));
+        self
+    }
+
+    /// A search attribute to find it by: a text, number or boolean; may be called several times.
+    pub fn attribute(mut self, key: &str, value: impl Serialize) -> Self {
+        let set = self.request.attributes.set(key, &value);
+        self.note(set)
+    }
+
+    /// Search attributes to find it by, from a struct or map of texts, numbers and booleans.
+    pub fn attributes(mut self, all: &impl Serialize) -> Self {
+        let set = AttributePatch::of(all);
+        let set = set.map(|all| self.request.attributes.extend(all));
+        self.note(set)
+    }
+
+    fn note(mut self, set: Result<(), InvalidAttributes>) -> Self {
+        if self.attributes.is_ok() {
+            self.attributes = set;
+        }
+        self
+    }
+
+    /// The namespace that the run belongs to, and with it its children, successors and dead
+    /// letters. Default: [that of this instance](crate::durable::DurableBuilder::namespace), else
+    /// `default`.
+    pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.request.namespace = Some(namespace.into());
         self
     }
 
@@ -93,7 +127,14 @@ impl<O> Start<O> {
     fn prepare(self) -> Result<(Durable, StartRequest), Error> {
         let mut request = self.request;
         request.input = self.input?;
+        self.attributes.map_err(|source| StartError::Attributes {
+            workflow: Arc::clone(&request.workflow),
+            source,
+        })?;
         request.id = self.id.map(RunId::parse).transpose()?;
+        if let Some(namespace) = &request.namespace {
+            check_name("namespace", namespace)?;
+        }
         Ok((self.durable, request))
     }
 

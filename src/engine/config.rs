@@ -62,6 +62,10 @@ pub struct EngineConfig {
     /// busy with before it comes to its wait, or waits in a queue to begin, is over by then, and
     /// a wait for any event is not surprised by one of yesterday.
     pub event_ttl: Duration,
+    /// The namespace of the runs that are started here, unless they name another, and the only one
+    /// whose runs are executed here. Default: `None`, runs start in `default`, and those of all
+    /// namespaces are executed.
+    pub namespace: Option<Arc<str>>,
     /// The workflow that is started for each run that is given up, unless that one's workflow
     /// names another. Default: none.
     pub dead_letter: Option<Arc<str>>,
@@ -88,6 +92,7 @@ impl Default for EngineConfig {
             journal_batch: 256,
             max_payload: 8 * 1024 * 1024,
             event_ttl: Duration::from_secs(3_600),
+            namespace: None,
             dead_letter: None,
             on_dead: None,
             public_url: None,

@@ -203,6 +203,18 @@ impl Core {
             && !self.draining.is_cancelled()
             && self.lease.is_good()
             && self.room() > 0
+            // Whose run it is, is not asked: one of a single namespace always tells the others.
+            && self.config.namespace.is_none()
+    }
+
+    /// The only namespace whose runs are executed here, if there is one.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.config.namespace.as_deref()
+    }
+
+    /// Whether runs of this namespace are executed here.
+    pub(crate) fn serves(&self, namespace: &str) -> bool {
+        self.namespace().is_none_or(|own| own == namespace)
     }
 
     /// Whether a run started here may begin here.

@@ -27,6 +27,11 @@ pub(crate) fn letter(core: &Core, dead: &Run) -> Option<NewRun> {
     new.tags = dead.tags.iter().cloned().chain(own_tags).collect();
     new.tags.sort_unstable();
     new.tags.dedup();
+    // Another workflow may have no use for them.
+    if entry.check_attributes(&dead.attributes).is_ok() {
+        new.attributes.clone_from(&dead.attributes);
+    }
+    new.namespace.clone_from(&dead.namespace);
     new.parent = Some(Parent::new(dead.id.clone(), OnCancel::Abandon));
     Some(new)
 }

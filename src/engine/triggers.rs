@@ -102,6 +102,9 @@ fn new_run(core: &Core, id: RunId, workflow: &WorkflowKey, input: Payload) -> Ne
     new.tags = tags.map(|tag| Arc::from(*tag)).collect();
     new.tags.sort_unstable();
     new.tags.dedup();
+    if let Some(namespace) = &core.config.namespace {
+        new.namespace.clone_from(namespace);
+    }
     new
 }
 

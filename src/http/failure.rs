@@ -33,6 +33,11 @@ impl From<Error> for Problem {
             Error::Store(inner) | Error::Start(StartError::Store(inner)) => of_store(inner),
             Error::InvalidName(inner) => of_name(inner),
             Error::UnknownRun { run } => unknown_run(run.as_str()),
+            Error::Start(StartError::Attributes { .. }) => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                let title = "Search attributes refused";
+                Self::new(status, "invalid-attributes", title, error.to_string())
+            }
             Error::UpdateRejected { .. } => {
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
                 Self::new(

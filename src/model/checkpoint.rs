@@ -101,6 +101,8 @@ word_enum! {
         SetEvent = "set_event",
         /// `ctx.add_tag`.
         Tag = "tag",
+        /// `ctx.upsert_search_attributes`.
+        Attributes = "attributes",
         /// `ctx.switch`: which branch was taken.
         Switch = "switch",
         /// `ctx.note`.
@@ -143,6 +145,7 @@ impl CheckpointKind {
             | Self::SideEffect
             | Self::SetEvent
             | Self::Tag
+            | Self::Attributes
             | Self::Switch
             | Self::Note
             | Self::Patch
@@ -188,6 +191,7 @@ impl CheckpointKind {
             | Self::SideEffect
             | Self::SetEvent
             | Self::Tag
+            | Self::Attributes
             | Self::Switch
             | Self::Note
             | Self::Patch

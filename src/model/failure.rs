@@ -4,6 +4,7 @@ use std::{error::Error, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use super::attribute::InvalidAttributes;
 use crate::payload::PayloadError;
 
 /// A failure as it is stored on a step or a run.
@@ -60,6 +61,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn cancelled() -> Self {
         Self::fatal("cancelled", "the run was cancelled")
+    }
+
+    /// The failure of an operation whose search attributes are refused: their writer is wrong.
+    #[must_use]
+    pub(crate) fn of_attributes(workflow: &str, error: &InvalidAttributes) -> Self {
+        let message = format!("search attributes of workflow `{workflow}` are refused: {error}");
+        Self::fatal("invalid_attributes", message)
     }
 
     /// The failure of an operation whose value is refused: no retry makes it smaller.

@@ -4,6 +4,8 @@
 //! `store`, why they change in `engine`.
 
 pub(crate) mod address;
+mod attribute;
+mod attribute_filter;
 mod audit;
 mod checkpoint;
 mod dead;
@@ -23,6 +25,8 @@ mod undo;
 mod update;
 mod webhook;
 
+pub use attribute::{AttributePatch, AttributeValue, Attributes, InvalidAttributes};
+pub use attribute_filter::{AttributeFilter, AttributeOp, InvalidFilter};
 pub use audit::{AuditEntry, By};
 pub use checkpoint::{
     Checkpoint, CheckpointKind, CheckpointStatus, LogLevel, StepEvent, StepEventKind, UnknownWord,
@@ -38,7 +42,8 @@ pub use query::{RunPage, RunQuery};
 pub use relation::{OnCancel, Parent};
 pub(crate) use retry::mix;
 pub use retry::{Backoff, InvalidBackoff, RetryPolicy};
-pub use run::{IllegalTransition, NewRun, Run, RunStatus, WorkflowKey};
+pub(crate) use run::default_namespace;
+pub use run::{DEFAULT_NAMESPACE, IllegalTransition, NewRun, Run, RunStatus, WorkflowKey};
 pub(crate) use task::TaskReport;
 pub use trigger::{Accumulate, Trigger};
 pub(crate) use trigger::{Happened, LONGEST_TARGET, accumulated, started_by};

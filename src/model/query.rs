@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::attribute_filter::AttributeFilter;
 use super::run::{Run, RunStatus};
 use crate::id::RunId;
 use crate::time::Timestamp;
@@ -16,6 +17,10 @@ pub struct RunQuery {
     pub workflow: Option<Arc<str>>,
     /// Only runs with this tag.
     pub tag: Option<Arc<str>>,
+    /// Only runs whose search attributes meet all of these.
+    pub attributes: Vec<AttributeFilter>,
+    /// Only runs of this namespace.
+    pub namespace: Option<Arc<str>>,
     /// Only the children of this run.
     pub parent: Option<RunId>,
     /// Only runs whose id begins so.
@@ -35,6 +40,9 @@ impl RunQuery {
     pub const MAX_LIMIT: u32 = 200;
     /// Runs on a page unless asked otherwise: what fits on a screen.
     pub const DEFAULT_LIMIT: u32 = 50;
+
+    /// The most conditions on search attributes: each is looked up for each run.
+    pub const MAX_ATTRIBUTES: usize = 16;
 
     /// The number of runs on a page, within its bounds.
     #[must_use]

@@ -1,10 +1,17 @@
 //! Runs: what is stored of one execution, and which status may follow which.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, LazyLock},
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::{checkpoint::UnknownWord, failure::Failure, flow::Fingerprint, relation::Parent};
+use super::{
+    attribute::Attributes, checkpoint::UnknownWord, failure::Failure, flow::Fingerprint,
+    relation::Parent,
+};
 use crate::id::{FencingToken, InstanceId, RunId};
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -205,6 +212,15 @@ impl fmt::Display for WorkflowKey {
     }
 }
 
+/// The namespace of runs that were given none.
+pub const DEFAULT_NAMESPACE: &str = "default";
+
+/// [`DEFAULT_NAMESPACE`], made once.
+pub(crate) fn default_namespace() -> Arc<str> {
+    static DEFAULT: LazyLock<Arc<str>> = LazyLock::new(|| DEFAULT_NAMESPACE.into());
+    Arc::clone(&DEFAULT)
+}
+
 /// A run about to be stored.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -217,6 +233,10 @@ pub struct NewRun {
     pub input: Payload,
     /// Labels to find it by.
     pub tags: Vec<Arc<str>>,
+    /// Typed values to find it by.
+    pub attributes: Attributes,
+    /// Whose run it is, for those who share a store; [`DEFAULT_NAMESPACE`] unless said otherwise.
+    pub namespace: Arc<str>,
     /// When it may begin; now unless it was delayed.
     pub due_at: Timestamp,
     /// The instance that begins it at once, under token 1, without a claim. `None` leaves it to
@@ -239,6 +259,8 @@ impl NewRun {
             workflow,
             input,
             tags: Vec::new(),
+            attributes: Attributes::default(),
+            namespace: default_namespace(),
             due_at,
             owner: None,
             parent: None,
@@ -267,6 +289,10 @@ pub struct Run {
     pub failure: Option<Failure>,
     /// Labels to find it by, sorted.
     pub tags: Vec<Arc<str>>,
+    /// Typed values to find it by.
+    pub attributes: Attributes,
+    /// Whose run it is, for those who share a store.
+    pub namespace: Arc<str>,
     /// The instance that holds it.
     pub owner: Option<InstanceId>,
     /// The token of its newest claim.
@@ -311,6 +337,8 @@ impl Run {
             output: None,
             failure: None,
             tags: new.tags.clone(),
+            attributes: new.attributes.clone(),
+            namespace: Arc::clone(&new.namespace),
             owner: new.owner.clone(),
             token,
             wake_at: new.due_at,

@@ -51,6 +51,9 @@ pub struct WorkflowDescription {
     pub source: Option<String>,
     /// Operations, branches, loops and joins, in source order, each holding what is inside it.
     pub flow: &'static [OutlineNode],
+    /// The JSON Schema of its runs' search attributes, if it declares one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes_schema: Option<Schema>,
     /// The JSON Schema of its input.
     pub input_schema: Schema,
     /// The JSON Schema of its output.
@@ -77,6 +80,7 @@ impl From<&WorkflowEntry> for WorkflowDescription {
             fingerprint: entry.fingerprint,
             source: is_known.then(|| format!("{}:{}", outline.file, outline.line)),
             flow: outline.nodes,
+            attributes_schema: entry.attributes_schema(),
             input_schema: entry.input_schema(),
             output_schema: entry.output_schema(),
         }

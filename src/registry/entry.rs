@@ -5,12 +5,14 @@ use std::{fmt, sync::Arc};
 use schemars::Schema;
 
 use crate::id::RunId;
-use crate::model::{Failure, Fingerprint, NewRun, Trigger, WorkflowKey};
+use crate::model::{
+    Attributes, Failure, Fingerprint, InvalidAttributes, NewRun, Trigger, WorkflowKey,
+};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::workflow::{
-    Accumulates, BoxFuture, Outline, RunBody, StateNeed, States, Step, StepCtx, StepHandler,
-    StepPolicy, Workflow,
+    Accumulates, AttributesType, BoxFuture, Outline, RunBody, StateNeed, States, Step, StepCtx,
+    StepHandler, StepPolicy, Workflow,
 };
 
 /// A workflow that can be executed here.
@@ -32,6 +34,7 @@ pub struct WorkflowEntry {
     /// Events that start runs of it.
     pub triggers: Vec<Trigger>,
     pub(crate) accumulates: Option<Accumulates>,
+    attributes: Option<AttributesType>,
     input_schema: fn() -> Schema,
     output_schema: fn() -> Schema,
     pub(crate) body: RunBody,
@@ -63,6 +66,20 @@ impl WorkflowEntry {
     pub fn output_schema(&self) -> Schema {
         (self.output_schema)()
     }
+
+    /// The JSON Schema of its runs' search attributes, if it declares one.
+    #[must_use]
+    pub fn attributes_schema(&self) -> Option<Schema> {
+        self.attributes.map(|it| (it.schema)())
+    }
+
+    /// Whether a run of it may have these search attributes. Without any there is nothing to check.
+    pub(crate) fn check_attributes(&self, all: &Attributes) -> Result<(), InvalidAttributes> {
+        match self.attributes {
+            Some(declared) => (declared.check)(all),
+            None => Ok(()),
+        }
+    }
 }
 
 impl fmt::Debug for WorkflowEntry {
@@ -82,6 +99,7 @@ impl<I, O> From<Workflow<I, O>> for WorkflowEntry {
             dead_letter: workflow.dead_letter,
             triggers: workflow.triggers,
             accumulates: workflow.accumulates,
+            attributes: workflow.attributes,
             input_schema: workflow.input_schema,
             output_schema: workflow.output_schema,
             body: workflow.body,

@@ -295,8 +295,9 @@ impl LeaseStore for CodecStore {
         &self,
         instance: &InstanceId,
         workflows: &[WorkflowKey],
+        namespace: Option<&str>,
     ) -> Result<Outlook, StoreError> {
-        self.store.look(instance, workflows).await
+        self.store.look(instance, workflows, namespace).await
     }
 }
 

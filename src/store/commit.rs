@@ -8,7 +8,8 @@ use super::error::StoreError;
 use super::event::NewListen;
 use crate::id::{FencingToken, InstanceId, RunId, Seq};
 use crate::model::{
-    Checkpoint, EventId, Facts, Failure, InboxBody, InboxItem, NewRun, RunStatus, SignalId,
+    AttributePatch, Checkpoint, EventId, Facts, Failure, InboxBody, InboxItem, NewRun, RunStatus,
+    SignalId,
 };
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -108,6 +109,8 @@ pub struct RunCommit {
     pub published: Vec<(Arc<str>, Payload)>,
     /// Tags to be added.
     pub tags: Vec<Arc<str>>,
+    /// Search attributes to be set or removed.
+    pub attributes: AttributePatch,
     /// Whether others are known to wait for the end of the run, as it was read with the claim. A
     /// hint that saves the store a second try; what holds is what the store knows.
     pub is_joined: bool,
@@ -138,6 +141,7 @@ impl RunCommit {
             taken: Vec::new(),
             published: Vec::new(),
             tags: Vec::new(),
+            attributes: AttributePatch::default(),
             is_joined: false,
             beyond: None,
             at,
@@ -454,6 +458,8 @@ pub enum DeliveryAck {
 ///     event matches, and the answer tells of that.
 /// 63. An end closes all waits for events. A requeue lets them be opened again, as clause 13 says,
 ///     and what the run has not heard by then may be taken by them.
+/// 66. A stored run has the search attributes and the namespace of its start. A commit sets and
+///     removes attributes key by key; those that it does not name stay as they are.
 #[async_trait]
 pub trait CommitStore: Send + Sync {
     /// Writes a batch.

@@ -82,6 +82,8 @@ pub struct Claim<'a> {
     pub instance: &'a InstanceId,
     /// The workflows that it can execute; runs of others are left alone.
     pub workflows: &'a [WorkflowKey],
+    /// The namespace whose runs it executes; those of all when `None`.
+    pub namespace: Option<&'a str>,
     /// The most runs to claim.
     pub limit: u32,
 }
@@ -139,7 +141,8 @@ pub type Letter<'a> = &'a (dyn Fn(&Run) -> Option<NewRun> + Send + Sync);
 /// 20. A run is claimed by one instance only, however many claim at once, and its token grows
 ///     with each claim, across restarts too.
 /// 21. A claim takes runs without owner whose `wake_at` has come by the store's clock, of the
-///     given workflows, longest due first, and makes them `running`; a `cancelling` run stays so.
+///     given workflows and, if one is given, of that namespace, longest due first, and makes them
+///     `running`; a `cancelling` run stays so.
 /// 22. It returns each run with its whole history and inbox.
 /// 23. `enroll` makes the instance known with a lease of `ttl` and takes its liveness lock.
 /// 24. `heartbeat` renews that lease, and fails with [`StoreError::InstanceLost`] once the
@@ -152,7 +155,7 @@ pub type Letter<'a> = &'a (dyn Fn(&Run) -> Option<NewRun> + Send + Sync);
 ///     each run that becomes `dead`, the run that [`Letter`] makes of it is started in the same
 ///     transaction, unless its id exists.
 /// 26. `resign` makes the instance's runs due without counting a recovery, and forgets it.
-/// 27. `look` tells when the next run of the workflows falls due, and which runs of the instance
+/// 27. `look` tells when the next run of the workflows, and of a given namespace, falls due, and which runs of the instance
 ///     were woken more often than their owner has seen. It changes nothing and costs one query,
 ///     so that an idle instance can afford it every second.
 /// 28. `report` keeps what an instance says of itself for [`instances`](super::ReadStore::instances).
@@ -227,5 +230,6 @@ pub trait LeaseStore: Send + Sync {
         &self,
         instance: &InstanceId,
         workflows: &[WorkflowKey],
+        namespace: Option<&str>,
     ) -> Result<Outlook, StoreError>;
 }

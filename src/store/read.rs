@@ -56,6 +56,9 @@ impl RunRecord {
 ///     (clause 51). `live_flows` counts the runs that have not ended by code and fingerprint, and
 ///     names the oldest of each; it looks at no more than it is told to, and says whether these
 ///     were all.
+/// 47. `list` takes conditions on search attributes, all of which hold: a run without such an
+///     attribute, or with one of another kind, does not match, whatever the comparison. Texts
+///     compare by their bytes. It takes a namespace, by its bytes too.
 #[async_trait]
 pub trait ReadStore: Send + Sync {
     /// Loads a run with its history and inbox.

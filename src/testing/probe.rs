@@ -166,9 +166,10 @@ impl<P: Probe> LeaseStore for ProbedStore<P> {
         &self,
         id: &InstanceId,
         workflows: &[WorkflowKey],
+        namespace: Option<&str>,
     ) -> Result<Outlook, StoreError> {
         self.probe.before(StoreCall::Read).await?;
-        let answer = self.store.look(id, workflows).await;
+        let answer = self.store.look(id, workflows, namespace).await;
         self.probe.after(StoreCall::Read).await;
         answer
     }

@@ -492,6 +492,43 @@ impl WorkflowCtx {
         super::ops::add_tag(&*self.host, tag.into());
     }
 
+    /// Merges search attributes into those of the run, stored with the next commit: what is null
+    /// is removed, the other keys stay as they are.
+    ///
+    /// They are texts, numbers and booleans that people look for runs by, such as
+    /// `attr=total:gte:100` in the list of runs; [`Attributes`](crate::model::Attributes) has
+    /// their bounds. If the workflow declares a type
+    /// (`#[workflow(search_attributes = OrderAttributes)]`), all of them together must be one.
+    /// They are stored in the clear, also behind a codec.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkflowError::Failed`] with the code `invalid_attributes`, which names workflow and key,
+    /// recorded like a value. Nothing is changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum_durable::prelude::*;
+    ///
+    /// #[derive(Serialize, Deserialize, JsonSchema)]
+    /// struct OrderAttributes {
+    ///     region: String,
+    ///     total: Option<u64>,
+    /// }
+    ///
+    /// #[workflow(search_attributes = OrderAttributes)]
+    /// async fn order(ctx: &WorkflowCtx, total: u64) -> Result<()> {
+    ///     let attributes = OrderAttributes { region: "eu".to_owned(), total: Some(total) };
+    ///     ctx.upsert_search_attributes(&attributes)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn upsert_search_attributes<T: Serialize + ?Sized>(&self, changes: &T) -> Result<()> {
+        super::ops::upsert_search_attributes(&*self.host, changes)
+    }
+
     /// Records which branch is taken: the value of this call, or on replay the recorded one.
     ///
     /// Use it where a decision follows from something that may change, such as a limit in

@@ -12,7 +12,7 @@ use super::{
     state::StateNeed,
     trigger::Accumulates,
 };
-use crate::model::{DeadLetter, Trigger, WorkflowKey};
+use crate::model::{Attributes, DeadLetter, InvalidAttributes, Trigger, WorkflowKey};
 use crate::payload::Payload;
 
 /// A boxed future, as bodies and handlers return it.
@@ -53,6 +53,7 @@ pub struct Workflow<I, O> {
     pub(crate) dead_letter: Option<Arc<str>>,
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) accumulates: Option<Accumulates>,
+    pub(crate) attributes: Option<AttributesType>,
     pub(crate) input_schema: fn() -> Schema,
     pub(crate) output_schema: fn() -> Schema,
     pub(crate) body: RunBody,
@@ -105,6 +106,7 @@ where
             dead_letter: None,
             triggers: Vec::new(),
             accumulates: None,
+            attributes: None,
             input_schema: || schema_for!(I),
             output_schema: || schema_for!(O),
             body: Arc::new(erased),
@@ -175,12 +177,32 @@ impl<I, O> Workflow<I, O> {
         self
     }
 
+    /// Declares the type that the search attributes of a run together are. It is checked when a
+    /// run is started with some, and when they are changed. Set by `#[workflow]`.
+    #[must_use]
+    pub const fn with_search_attributes<A: DeserializeOwned + JsonSchema>(mut self) -> Self {
+        self.attributes = Some(AttributesType {
+            check: Attributes::check::<A>,
+            schema: || schema_for!(A),
+        });
+        self
+    }
+
     /// The shape of its body.
     #[must_use]
     pub const fn with_outline(mut self, outline: &'static Outline) -> Self {
         self.outline = outline;
         self
     }
+}
+
+/// What the search attributes of a workflow's runs must be.
+#[derive(Clone, Copy)]
+pub(crate) struct AttributesType {
+    /// Whether they are of the type.
+    pub(crate) check: fn(&Attributes) -> std::result::Result<(), InvalidAttributes>,
+    /// The type's JSON Schema.
+    pub(crate) schema: fn() -> Schema,
 }
 
 impl<I, O> Clone for Workflow<I, O> {
@@ -193,6 +215,7 @@ impl<I, O> Clone for Workflow<I, O> {
             dead_letter: self.dead_letter.clone(),
             triggers: self.triggers.clone(),
             accumulates: self.accumulates,
+            attributes: self.attributes,
             input_schema: self.input_schema,
             output_schema: self.output_schema,
             body: Arc::clone(&self.body),

@@ -12,7 +12,10 @@ use async_trait::async_trait;
 
 use super::{definition::BoxFuture, interceptor::Interceptors, state::States};
 use crate::id::{RunId, Seq};
-use crate::model::{CheckpointKind, Facts, Failure, OnCancel, RetryPolicy, StepEvent, WorkflowKey};
+use crate::model::{
+    AttributePatch, CheckpointKind, Facts, Failure, InvalidAttributes, OnCancel, RetryPolicy,
+    StepEvent, WorkflowKey,
+};
 use crate::payload::Payload;
 use crate::time::{Clock, Timestamp};
 
@@ -79,6 +82,8 @@ pub struct ChildStart {
     pub input: Payload,
     /// Its tags.
     pub tags: Vec<Arc<str>>,
+    /// Its search attributes.
+    pub attributes: AttributePatch,
     /// What becomes of it when its parent is cancelled.
     pub on_cancel: OnCancel,
     /// How long it may take in all.
@@ -302,6 +307,16 @@ pub trait Host: fmt::Debug + Send + Sync {
 
     /// Adds a tag to the run.
     fn tag(&self, tag: Arc<str>);
+
+    /// Whether the run's search attributes may be changed so.
+    ///
+    /// # Errors
+    ///
+    /// Why not: there would be too many, or the workflow's type refuses what would come of it.
+    fn check_attributes(&self, patch: &AttributePatch) -> Result<(), InvalidAttributes>;
+
+    /// Changes the run's search attributes.
+    fn put_attributes(&self, patch: AttributePatch);
 
     /// Polls a wait; the first poll asks for it.
     fn poll(&self, seq: Seq, ask: &Ask, cx: &mut Context<'_>) -> Poll<Outcome>;

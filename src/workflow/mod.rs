@@ -28,6 +28,7 @@ pub mod ops;
 
 pub(crate) use accumulator::accumulator;
 pub use ctx::WorkflowCtx;
+pub(crate) use definition::AttributesType;
 pub use definition::{
     BoxFuture, IntoWorkflow, Outcome as WorkflowOutcome, RunBody, Workflow, WorkflowFn,
 };

@@ -48,6 +48,7 @@ impl Found {
         let claim = Claim {
             instance: me,
             workflows: &[key()],
+            namespace: None,
             limit: 1_000,
         };
         let claimed = store.claim(claim).await.unwrap().runs;

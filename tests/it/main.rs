@@ -8,6 +8,7 @@
 )]
 
 mod attempts;
+mod attributes;
 mod branches;
 mod breakpoints;
 mod build;
@@ -26,6 +27,7 @@ mod http;
 mod kit;
 mod limits;
 mod liveness;
+mod namespaces;
 mod operations;
 mod plane;
 #[cfg(feature = "store-postgres")]

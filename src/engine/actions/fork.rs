@@ -77,6 +77,8 @@ pub(crate) async fn fork(core: &Core, request: ForkRequest, by: &By) -> Result<R
     new.tags.clone_from(&source.tags);
     // It goes on from what was recorded under that flow.
     new.fingerprint = source.fingerprint;
+    new.attributes.clone_from(&source.attributes);
+    new.namespace.clone_from(&source.namespace);
     let kept = preview.kept.len();
     let lines = vec![
         AuditEntry::new(source.id.clone(), now, by, "fork").with_detail(id.as_str()),
@@ -197,6 +199,7 @@ const fn has_result(kind: CheckpointKind) -> bool {
         CheckpointKind::Sleep
         | CheckpointKind::SetEvent
         | CheckpointKind::Tag
+        | CheckpointKind::Attributes
         | CheckpointKind::Note
         | CheckpointKind::Patch
         | CheckpointKind::Compensation

@@ -37,4 +37,4 @@ pub use signal::SignalOutcome;
 pub(crate) use signal::signal;
 pub(crate) use skip_step::skip_step;
 pub use start::{StartError, StartOutcome, StartRequest};
-pub(crate) use start::{prepare, start, start_with_signals};
+pub(crate) use start::{check_attributes, prepare, start, start_with_signals};

@@ -7,8 +7,11 @@ use tokio::sync::oneshot;
 use super::signal::delivered;
 use crate::engine::{core::Core, journal::stopped, run, settled::Settlement};
 use crate::id::{FencingToken, RunId};
-use crate::model::{NewRun, Run, RunStatus, WorkflowKey};
+use crate::model::{
+    AttributePatch, Attributes, InvalidAttributes, NewRun, Run, RunStatus, WorkflowKey,
+};
 use crate::payload::{Payload, PayloadError};
+use crate::registry::WorkflowEntry;
 use crate::store::{Batch, Delivery, RunRecord, StartAck, StoreError};
 
 /// What to start.
@@ -25,6 +28,10 @@ pub struct StartRequest {
     pub input: Payload,
     /// Its tags, besides those of the workflow.
     pub tags: Vec<Arc<str>>,
+    /// Its search attributes.
+    pub attributes: AttributePatch,
+    /// Its namespace; that of this instance when `None`.
+    pub namespace: Option<Arc<str>>,
     /// How long it waits before it begins.
     pub delay: Duration,
     /// How long it may take in all from then on, its waits included; without limit when `None`.
@@ -41,6 +48,8 @@ impl StartRequest {
             id: None,
             input,
             tags: Vec::new(),
+            attributes: AttributePatch::default(),
+            namespace: None,
             delay: Duration::ZERO,
             execution_timeout: None,
         }
@@ -78,6 +87,14 @@ pub enum StartError {
     /// Its argument is too large.
     #[error("the input is refused: {0}")]
     Input(#[source] PayloadError),
+    /// Its search attributes are too large, or not of the type that its workflow declares.
+    #[error("search attributes of workflow `{workflow}` are refused: {source}")]
+    Attributes {
+        /// The workflow.
+        workflow: Arc<str>,
+        /// Why.
+        source: InvalidAttributes,
+    },
     /// The store refused.
     #[error("the run could not be stored")]
     Store(#[from] StoreError),
@@ -119,7 +136,32 @@ pub(crate) fn prepare(core: &Core, request: StartRequest) -> Result<NewRun, Star
         .extend(entry.tags.iter().map(|tag| Arc::from(*tag)));
     run.tags.sort_unstable();
     run.tags.dedup();
+    let attributes = Attributes::default().with(&request.attributes);
+    let attributes = attributes.and_then(|all| check_attributes(entry, &all).map(|()| all));
+    run.attributes = attributes.map_err(|source| StartError::Attributes {
+        workflow: Arc::clone(&entry.key.name),
+        source,
+    })?;
+    if let Some(namespace) = request
+        .namespace
+        .as_ref()
+        .or(core.config.namespace.as_ref())
+    {
+        run.namespace.clone_from(namespace);
+    }
     Ok(run)
+}
+
+/// Whether a run of the workflow may begin with these search attributes. One that begins without
+/// any says nothing yet.
+pub(crate) fn check_attributes(
+    entry: &WorkflowEntry,
+    all: &Attributes,
+) -> Result<(), InvalidAttributes> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    entry.check_attributes(all)
 }
 
 /// Stores a run and, where this instance executes runs, begins it at once.
@@ -132,7 +174,7 @@ pub(crate) async fn start(
 ) -> Result<StartOutcome, StartError> {
     let now = core.now();
     let mut new = prepare(core, request)?;
-    let begins_here = new.due_at <= now && core.takes_runs();
+    let begins_here = new.due_at <= now && core.takes_runs() && core.serves(&new.namespace);
     new.owner = begins_here.then(|| core.instance());
     let id = new.id.clone();
     let record = begins_here.then(|| record_of(&new));

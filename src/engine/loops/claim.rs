@@ -82,7 +82,10 @@ fn pace(core: &Core) -> Duration {
 async fn look(core: &Arc<Core>) -> Result<Option<Timestamp>, StoreError> {
     loop {
         let instance = core.instance();
-        let outlook = core.store.look(&instance, &core.workflows).await?;
+        let outlook = core
+            .store
+            .look(&instance, &core.workflows, core.namespace())
+            .await?;
         for run in outlook.woken {
             refresh(core, &run).await?;
         }
@@ -105,6 +108,7 @@ async fn claim(core: &Arc<Core>, instance: &InstanceId, room: usize) -> Result<b
     let claim = Claim {
         instance,
         workflows: &core.workflows,
+        namespace: core.namespace(),
         limit: u32::try_from(room).unwrap_or(u32::MAX),
     };
     let Claimed { runs, unreadable } = core.store.claim(claim).await?;

@@ -104,6 +104,7 @@ impl RunHost {
         if let Some(labels) = pending.labels {
             commit.published = labels.published;
             commit.tags = labels.tags;
+            commit.attributes = labels.attributes;
             commit.beyond = labels.beyond;
         }
         commit.is_joined = identity.kin.as_ref().is_some_and(|kin| kin.is_joined);
@@ -166,6 +167,8 @@ impl RunHost {
             if let Some(run) = &self.identity.last_life {
                 let mut dead = (**run).clone();
                 dead.failure = Some(failure.clone());
+                dead.tags.clone_from(&state.marks.tags);
+                dead.attributes.clone_from(&state.marks.attributes);
                 let letter = dead::letter(&self.core, &dead);
                 state.pending.beyond().starts.extend(letter);
             }

@@ -22,7 +22,10 @@ use crate::engine::{
     replay::{Fault, Opened, SlotState},
 };
 use crate::id::{RunId, Seq};
-use crate::model::{Checkpoint, CheckpointStatus, Failure, InboxBody, WorkflowKey, mix};
+use crate::model::{
+    AttributePatch, Checkpoint, CheckpointKind, CheckpointStatus, Failure, InboxBody,
+    InvalidAttributes, WorkflowKey, mix,
+};
 use crate::payload::Payload;
 use crate::store::{Delivery, RunRecord};
 use crate::time::{Clock, Timestamp};
@@ -54,6 +57,7 @@ impl RunHost {
             token: run.token,
             attempt: run.recoveries.saturating_add(1),
             seed: Core::seed(&run.id),
+            namespace: Arc::clone(&run.namespace),
             kin: Kin::of(run),
             last_life: dead::last_life(&core, run),
         };
@@ -237,7 +241,26 @@ impl Host for RunHost {
     fn tag(&self, tag: Arc<str>) {
         let mut state = self.state();
         if !state.cursor.has_fault() {
+            let tags = &mut state.marks.tags;
+            if let Err(at) = tags.binary_search(&tag) {
+                tags.insert(at, Arc::clone(&tag));
+            }
             state.pending.labels().tags.push(tag);
+        }
+    }
+
+    fn check_attributes(&self, patch: &AttributePatch) -> Result<(), InvalidAttributes> {
+        let all = self.state().marks.attributes.with(patch)?;
+        let entry = self.core.registry.workflow(&self.identity.workflow);
+        // The type's code must not run under the lock.
+        entry.map_or(Ok(()), |entry| entry.check_attributes(&all))
+    }
+
+    fn put_attributes(&self, patch: AttributePatch) {
+        let mut state = self.state();
+        if !state.cursor.has_fault() {
+            state.marks.attributes.apply(&patch);
+            state.pending.labels().attributes.extend(patch);
         }
     }
 

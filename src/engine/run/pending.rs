@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::id::{RunId, Seq};
-use crate::model::{Checkpoint, CheckpointKind};
+use crate::model::{AttributePatch, Checkpoint, CheckpointKind};
 use crate::payload::Payload;
 use crate::protocol::StepTask;
 use crate::store::{Beyond, NewWaiter};
@@ -31,6 +31,7 @@ pub(crate) struct Pending {
 pub(crate) struct Labels {
     pub(crate) published: Vec<(Arc<str>, Payload)>,
     pub(crate) tags: Vec<Arc<str>>,
+    pub(crate) attributes: AttributePatch,
     /// What it changes outside of itself.
     pub(crate) beyond: Option<Box<Beyond>>,
 }

@@ -6,9 +6,9 @@ use super::{
     host::RunHost,
     state::{InFlight, State},
 };
-use crate::engine::{core::Core, tell::tell_all};
+use crate::engine::{actions::check_attributes, core::Core, tell::tell_all};
 use crate::id::{FencingToken, RunId, Seq};
-use crate::model::{Failure, NewRun, Parent, Run, StepEvent, StepEventKind};
+use crate::model::{Attributes, Failure, NewRun, Parent, Run, StepEvent, StepEventKind};
 use crate::payload::Payload;
 use crate::store::{CommitAck, DeliveryAck, NewJoin, RunRecord, StartAck};
 use crate::time::Timestamp;
@@ -18,7 +18,6 @@ use crate::workflow::{ChildAsk, ChildStart};
 #[derive(Debug)]
 pub(crate) struct Kin {
     pub(crate) parent: Option<Parent>,
-    pub(crate) tags: Vec<Arc<str>>,
     pub(crate) is_joined: bool,
     pub(crate) deadline: Option<Timestamp>,
 }
@@ -26,12 +25,10 @@ pub(crate) struct Kin {
 impl Kin {
     /// `None` for the usual run, which has nothing of it.
     pub(crate) fn of(run: &Run) -> Option<Box<Self>> {
-        let has_any =
-            run.parent.is_some() || run.is_joined || run.deadline.is_some() || !run.tags.is_empty();
+        let has_any = run.parent.is_some() || run.is_joined || run.deadline.is_some();
         has_any.then(|| {
             Box::new(Self {
                 parent: run.parent.clone(),
-                tags: run.tags.clone(),
                 is_joined: run.is_joined,
                 deadline: run.deadline,
             })
@@ -86,6 +83,10 @@ impl RunHost {
         new.tags.clone_from(&start.tags);
         new.tags
             .extend(entry.tags.iter().map(|tag| Arc::from(*tag)));
+        let attributes = Attributes::default().with(&start.attributes);
+        let attributes = attributes.and_then(|all| check_attributes(entry, &all).map(|()| all));
+        new.attributes =
+            attributes.map_err(|error| Failure::of_attributes(&entry.key.name, &error))?;
         new.parent = Some(Parent::new(self.identity.run.clone(), start.on_cancel));
         new.deadline = start.execution_timeout.map(|length| new.due_at + length);
         Ok(new)
@@ -97,8 +98,10 @@ impl RunHost {
     }
 
     fn begun_here(&self, mut new: NewRun) -> NewRun {
-        // Begun here with the answer to the commit, like a start from outside.
+        // Begun here with the answer to the commit, like a start from outside. What this run may
+        // do here its relatives may too: they are in its namespace.
         new.owner = self.core.takes_runs().then(|| self.core.instance());
+        new.namespace.clone_from(&self.identity.namespace);
         new
     }
 
@@ -113,11 +116,10 @@ impl RunHost {
         });
         if let Some(kin) = &self.identity.kin {
             new.parent.clone_from(&kin.parent);
-            new.tags.clone_from(&kin.tags);
             new.deadline = kin.deadline;
         }
-        let labels = state.pending.labels();
-        new.tags.extend(labels.tags.iter().cloned());
+        new.tags.clone_from(&state.marks.tags);
+        new.attributes.clone_from(&state.marks.attributes);
         let beyond = state.pending.beyond();
         beyond.starts.push(new);
         beyond.next = Some(id);

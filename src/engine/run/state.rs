@@ -1,5 +1,7 @@
 //! What a run in memory knows, and what its driver does next.
 
+use std::sync::Arc;
+
 use super::{pending::Pending, relation::Kin, turn::Turn};
 use crate::engine::{
     core::Core,
@@ -8,8 +10,8 @@ use crate::engine::{
 };
 use crate::id::{FencingToken, RunId, Seq};
 use crate::model::{
-    CheckpointKind, CheckpointStatus, Failure, InboxBody, InboxItem, NewRun, Run, RunStatus,
-    WorkflowKey,
+    Attributes, CheckpointKind, CheckpointStatus, Failure, InboxBody, InboxItem, NewRun, Run,
+    RunStatus, WorkflowKey,
 };
 use crate::payload::Payload;
 use crate::protocol::StepTask;
@@ -113,8 +115,17 @@ pub(crate) struct State {
     pub(crate) leave: Leave,
     pub(crate) phase: Phase,
     pub(crate) parked_since: Option<Timestamp>,
+    /// What people find the run by, as its code has left it.
+    pub(crate) marks: Marks,
     /// How often something was flushed; tells unwritten checkpoints from written ones.
     pub(crate) flushes: u32,
+}
+
+/// What people find a run by. Whatever it continues as, and its dead letter, has the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Marks {
+    pub(crate) tags: Vec<Arc<str>>,
+    pub(crate) attributes: Attributes,
 }
 
 /// How far a run has come on its way out of memory.
@@ -146,6 +157,7 @@ pub(crate) struct Identity {
     pub(crate) token: FencingToken,
     pub(crate) attempt: u32,
     pub(crate) seed: u64,
+    pub(crate) namespace: Arc<str>,
     /// Boxed, because few runs have any.
     pub(crate) kin: Option<Box<Kin>>,
     /// The run as it was claimed, if its next panic is its last and a dead letter says so.
@@ -196,6 +208,10 @@ impl State {
             leave: Leave::No,
             phase: Phase::Alive,
             parked_since: None,
+            marks: Marks {
+                tags: run.tags,
+                attributes: run.attributes,
+            },
             flushes: 0,
         }
     }

@@ -83,6 +83,12 @@ pub(super) struct BatchBody {
     /// Only runs with this tag.
     #[serde(default)]
     tag: Option<String>,
+    /// Only runs with such search attributes, each as `key:op:value`.
+    #[serde(default)]
+    attr: Vec<String>,
+    /// Only runs of this namespace.
+    #[serde(default)]
+    namespace: Option<String>,
     /// Only the children of this run.
     #[serde(default)]
     parent: Option<String>,
@@ -260,6 +266,8 @@ async fn matching(control: &Control, body: &BatchBody) -> Result<(Vec<Run>, bool
         status: body.status.clone(),
         workflow: body.workflow.clone(),
         tag: body.tag.clone(),
+        attr: body.attr.clone(),
+        namespace: body.namespace.clone(),
         parent: body.parent.clone(),
         id_prefix: body.id_prefix.clone(),
         since: body.since,

@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 use super::value::{Allowance, JsonValue};
 use crate::control::{Explanation, Row, RowPage, Waiting};
 use crate::id::RunId;
-use crate::model::{Checkpoint, CheckpointStatus, Failure, StepEvent, StepEventKind};
+use crate::model::{
+    Attributes, Checkpoint, CheckpointKind, CheckpointStatus, Failure, StepEvent, StepEventKind,
+};
 use crate::time::Timestamp;
 
 /// A run in a list.
@@ -36,6 +38,11 @@ pub(super) struct RunSummary {
     is_terminal: bool,
     /// Labels to find it by.
     tags: Vec<String>,
+    /// Its search attributes: texts, numbers and booleans by their keys.
+    #[schema(value_type = Object)]
+    attributes: Attributes,
+    /// Whose run it is; `default` unless it was said.
+    namespace: String,
     /// Why it failed, is blocked, is paused or is dead.
     error: Option<FailureView>,
     /// The instance that holds it.
@@ -75,6 +82,8 @@ impl RunSummary {
             waiting_since: display.since.map(Timestamp::as_millis),
             is_terminal: run.status.is_terminal(),
             tags: run.tags.iter().map(ToString::to_string).collect(),
+            attributes: run.attributes.clone(),
+            namespace: run.namespace.to_string(),
             error: run
                 .failure
                 .as_ref()

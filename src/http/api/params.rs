@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Path, Query},
-    http::{HeaderMap, request::Parts},
+    http::{HeaderMap, Uri, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::{IntoParams, ToSchema};
@@ -12,11 +12,14 @@ use crate::control::Control;
 use crate::durable::Durable;
 use crate::http::problem::Problem;
 use crate::id::{MAX_NAME_BYTES, RunId};
-use crate::model::{RunQuery, RunStatus};
+use crate::model::{AttributeFilter, RunQuery, RunStatus};
 use crate::time::Timestamp;
 
 /// The longest page cursor: those that stores give out are shorter.
 const MAX_CURSOR_BYTES: usize = 1_024;
+
+/// The longest condition on a search attribute: a key, a word, and a text with each byte escaped.
+const MAX_ATTR_BYTES: usize = 2_048;
 
 /// What is read for people, by the router's own rules.
 #[derive(Debug)]
@@ -85,6 +88,14 @@ pub(super) struct ListParams {
     pub(super) workflow: Option<String>,
     /// Only runs with this tag.
     pub(super) tag: Option<String>,
+    /// Only runs with such a search attribute, as `key:op:value` with `eq`, `ne`, `gt`, `gte`, `lt`
+    /// or `lte`; repeated, all of them hold. The value is a number or boolean if it looks like one,
+    /// else a text, which may hold colons; in quotation marks it is a text in any case.
+    #[serde(default)]
+    #[param(example = json!(["total:gte:100"]))]
+    pub(super) attr: Vec<String>,
+    /// Only runs of this namespace.
+    pub(super) namespace: Option<String>,
     /// Only the children of this run.
     pub(super) parent: Option<String>,
     /// Only runs whose id begins so.
@@ -115,6 +126,20 @@ impl ListParams {
         }
         query.workflow = bounded("workflow", params.workflow, MAX_NAME_BYTES)?.map(Into::into);
         query.tag = bounded("tag", params.tag, MAX_NAME_BYTES)?.map(Into::into);
+        let filters = params.attr.iter().filter(|it| !it.is_empty());
+        for text in filters {
+            if query.attributes.len() == RunQuery::MAX_ATTRIBUTES || text.len() > MAX_ATTR_BYTES {
+                let most = RunQuery::MAX_ATTRIBUTES;
+                let detail = format!("`attr` is given {most} times at the most, and not longer");
+                return Err(Problem::bad_request(detail));
+            }
+            let filter = text.parse::<AttributeFilter>();
+            let filter =
+                filter.map_err(|error| Problem::bad_request(format!("`attr`: {error}")))?;
+            query.attributes.push(filter);
+        }
+        let namespace = bounded("namespace", params.namespace, MAX_NAME_BYTES)?;
+        query.namespace = namespace.map(Into::into);
         let parent = bounded("parent", params.parent, MAX_NAME_BYTES)?;
         query.parent = parent.map(RunId::from_trusted);
         query.id_prefix = bounded("id_prefix", params.id_prefix, MAX_NAME_BYTES)?.map(Into::into);
@@ -133,6 +158,31 @@ impl ListParams {
         };
         Ok(query)
     }
+}
+
+/// `ApiQuery` beside the conditions on search attributes, `attr`, which may come several times.
+#[derive(Debug)]
+pub(super) struct FilterQuery<T>(pub(super) T, pub(super) Vec<String>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for FilterQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let (attr, others): (Vec<&str>, Vec<&str>) = query
+            .split('&')
+            .partition(|pair| *pair == "attr" || pair.starts_with("attr="));
+        let Query(params) = read(&others)?;
+        let Query(attr) = read::<Vec<(String, String)>>(&attr)?;
+        let attr = attr.into_iter().map(|(_, value)| value).collect();
+        Ok(Self(params, attr))
+    }
+}
+
+fn read<T: DeserializeOwned>(pairs: &[&str]) -> Result<Query<T>, Problem> {
+    let uri = Uri::try_from(format!("/?{}", pairs.join("&")));
+    let uri = uri.map_err(|_| Problem::bad_request("the address cannot be read"))?;
+    Ok(Query::try_from_uri(&uri)?)
 }
 
 /// What is said of a word that is no status.
@@ -166,6 +216,12 @@ pub(super) struct FacetParams {
     workflow: Option<String>,
     /// Only runs with this tag.
     tag: Option<String>,
+    /// Only runs with such a search attribute, as `key:op:value`; repeated, all of them hold.
+    #[serde(default)]
+    #[param(example = json!(["total:gte:100"]))]
+    pub(super) attr: Vec<String>,
+    /// Only runs of this namespace.
+    namespace: Option<String>,
     /// Only the children of this run.
     parent: Option<String>,
     /// Only runs whose id begins so.
@@ -182,6 +238,8 @@ impl From<FacetParams> for ListParams {
             q: params.q,
             workflow: params.workflow,
             tag: params.tag,
+            attr: params.attr,
+            namespace: params.namespace,
             parent: params.parent,
             id_prefix: params.id_prefix,
             since: params.since,

@@ -8,7 +8,7 @@ use super::{
         RunPayloads, RunView,
     },
     hub::Hub,
-    params::{ApiPath, ApiQuery, ListParams, TimelineParams, View},
+    params::{ApiPath, ApiQuery, FilterQuery, ListParams, TimelineParams, View},
     value::Allowance,
 };
 use crate::control::{Row, Waiting};
@@ -36,8 +36,9 @@ pub(super) async fn list(
     View(control): View,
     access: Access,
     Extension(hub): Extension<Hub>,
-    ApiQuery(params): ApiQuery<ListParams>,
+    FilterQuery(mut params, attr): FilterQuery<ListParams>,
 ) -> Result<Json<RunList>, Problem> {
+    params.attr = attr;
     let query = params.into_query(control.engine().clock().now())?;
     // Before the read: what changes while it is under way comes after this position.
     let event_id = hub.position(&control);

@@ -41,6 +41,13 @@ pub(super) struct StartBody {
     /// Labels to find it by.
     #[serde(default)]
     tags: Vec<String>,
+    /// Typed values to find it by: texts, numbers and booleans by their keys.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    attributes: serde_json::Map<String, Value>,
+    /// The namespace that it belongs to. Default: that of the instance which answers.
+    #[serde(default)]
+    namespace: Option<String>,
     /// How long it waits before it begins, in milliseconds. Default 0.
     #[serde(default)]
     delay_ms: u64,
@@ -97,13 +104,18 @@ pub(super) async fn start(
     let start = durable.start_named(body.workflow, &body.input);
     let start = start
         .delay(Duration::from_millis(body.delay_ms))
-        .tags(body.tags);
+        .tags(body.tags)
+        .attributes(&body.attributes);
     let start = match body.version {
         Some(version) => start.version(version),
         None => start,
     };
     let start = match body.id.filter(|id| !id.is_empty()) {
         Some(id) => start.id(id),
+        None => start,
+    };
+    let start = match body.namespace.filter(|it| !it.is_empty()) {
+        Some(namespace) => start.namespace(namespace),
         None => start,
     };
     let run = start.await?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::{sync::Mutex, time::Instant};
 use utoipa::ToSchema;
 
-use super::params::{ApiQuery, FacetParams, ListParams, View};
+use super::params::{FacetParams, FilterQuery, ListParams, View};
 use crate::control::{Bucket, Facets, FailureGroup, Survey, WorkflowSurvey};
 use crate::http::problem::Problem;
 use crate::model::RunStatus;
@@ -303,8 +303,9 @@ pub(super) async fn failures(
 )]
 pub(super) async fn facets(
     View(control): View,
-    ApiQuery(params): ApiQuery<FacetParams>,
+    FilterQuery(mut params, attr): FilterQuery<FacetParams>,
 ) -> Result<Json<FacetsView>, Problem> {
+    params.attr = attr;
     let now = control.engine().clock().now();
     let query = ListParams::from(params).into_query(now)?;
     let facets = control.facets(&query).await?;

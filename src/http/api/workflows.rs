@@ -51,6 +51,9 @@ struct VersionView {
     /// The shape of its body: file, line and nodes.
     #[schema(value_type = Object)]
     outline: Value,
+    /// The JSON Schema of its runs' search attributes, if it declares one.
+    #[schema(value_type = Option<Object>)]
+    attributes_schema: Option<Value>,
     /// The JSON Schema of its input.
     input_schema: Value,
     /// The JSON Schema of its output.
@@ -96,6 +99,7 @@ impl VersionView {
             fingerprint: entry.fingerprint().map(|it| it.to_string()),
             runs: drift.map(Into::into),
             outline: serde_json::to_value(entry.outline).unwrap_or_default(),
+            attributes_schema: entry.attributes_schema().map(|it| it.to_value()),
             input_schema: entry.input_schema().to_value(),
             output_schema: entry.output_schema().to_value(),
         }

@@ -247,6 +247,7 @@ impl Row {
                 run.tags.insert(at, Arc::clone(tag));
             }
         }
+        run.attributes.apply(&commit.attributes);
         for id in &commit.taken {
             self.inbox.remove(id);
         }

@@ -107,7 +107,7 @@ impl LeaseStore for MemoryStore {
         let wanted: Vec<usize> = {
             let come = state.due.iter().take_while(|(due, _)| *due <= now);
             let ours = come
-                .filter(|(_, no)| state.is_of(*no, claim.workflows))
+                .filter(|(_, no)| state.is_of(*no, claim.workflows, claim.namespace))
                 .map(|(_, no)| *no);
             ours.take(usize::try_from(claim.limit).unwrap_or(usize::MAX))
                 .collect()
@@ -133,10 +133,11 @@ impl LeaseStore for MemoryStore {
         &self,
         instance: &InstanceId,
         workflows: &[WorkflowKey],
+        namespace: Option<&str>,
     ) -> Result<Outlook, StoreError> {
         let state = self.lock();
         let mut due = state.due.iter();
-        let next = due.find(|(_, no)| state.is_of(*no, workflows));
+        let next = due.find(|(_, no)| state.is_of(*no, workflows, namespace));
         let held = state.held(instance);
         let rows = held.into_iter().filter_map(|no| state.rows.get(no));
         let woken = rows.filter(|row| row.run.wakes > row.run.seen_wakes);
@@ -148,10 +149,11 @@ impl LeaseStore for MemoryStore {
 }
 
 impl State {
-    fn is_of(&self, no: usize, workflows: &[WorkflowKey]) -> bool {
-        self.rows
-            .get(no)
-            .is_some_and(|row| workflows.contains(&row.run.workflow))
+    fn is_of(&self, no: usize, workflows: &[WorkflowKey], namespace: Option<&str>) -> bool {
+        self.rows.get(no).is_some_and(|row| {
+            workflows.contains(&row.run.workflow)
+                && namespace.is_none_or(|namespace| *namespace == *row.run.namespace)
+        })
     }
 
     fn dead(&self, but: &InstanceId, now: Timestamp) -> Vec<InstanceId> {

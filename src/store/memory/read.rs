@@ -127,6 +127,14 @@ fn matches(query: &RunQuery, run: &Run) -> bool {
             .is_none_or(|parent| run.parent.as_ref().is_some_and(|it| it.run == *parent))
         && query.tag.as_ref().is_none_or(|tag| run.tags.contains(tag))
         && query
+            .attributes
+            .iter()
+            .all(|filter| filter.matches(&run.attributes))
+        && query
+            .namespace
+            .as_ref()
+            .is_none_or(|namespace| *namespace == run.namespace)
+        && query
             .id_prefix
             .as_ref()
             .is_none_or(|prefix| run.id.as_str().starts_with(&**prefix))

@@ -211,6 +211,8 @@ impl Row {
             output: None,
             failure: None,
             tags,
+            attributes: new.attributes.clone(),
+            namespace: Arc::clone(&new.namespace),
             owner: new.owner.clone(),
             token: FencingToken(u64::from(new.owner.is_some())),
             wake_at: new.due_at,

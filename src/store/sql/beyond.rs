@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::bind::is_bound;
 use super::care::Care;
-use super::family::{Wait, is_bound};
+use super::family::Wait;
 use super::transaction::Transaction;
 use super::writing::Writing;
 use crate::id::{RunId, Seq};

@@ -1,5 +1,6 @@
 //! A batch as a script of SQLite: usually one hop.
 
+use super::care::has_labels;
 use super::error::is_cut;
 use super::plan::{Part, Plan};
 use super::writing::Writing;
@@ -16,15 +17,10 @@ impl Writing<'_, '_> {
             self.deliver().await?;
         }
         parts.extend_from_slice(&plan.commits);
-        if self
-            .batch
-            .commits
-            .iter()
-            .any(|commit| !commit.tags.is_empty())
-        {
+        if self.batch.commits.iter().any(has_labels) {
             self.carry_out(&plan, &parts).await?;
             parts.clear();
-            self.add_tags().await?;
+            self.add_labels().await?;
         }
         if self.reaches_beyond() || self.tells {
             self.carry_out(&plan, &parts).await?;

@@ -1,6 +1,6 @@
 //! How careful a batch is written.
 
-use super::family::is_bound;
+use super::bind::is_bound;
 use super::gates::Gates;
 use crate::driver::sql::Dialect;
 use crate::model::RunStatus;
@@ -44,7 +44,7 @@ impl Care {
         let gates = Gates::of(batch);
         let delivers = !batch.deliveries.is_empty();
         let mut commits = batch.commits.iter();
-        let has_more = commits.any(|commit| !commit.tags.is_empty() || commit.beyond.is_some())
+        let has_more = commits.any(|commit| has_labels(commit) || commit.beyond.is_some())
             || batch.starts.iter().any(is_bound);
         Self {
             gates,
@@ -54,6 +54,11 @@ impl Care {
             is_alone: dialect == Dialect::Postgres && gates.is_empty() && !delivers && !has_more,
         }
     }
+}
+
+/// Whether a commit gives its run tags or search attributes.
+pub(super) fn has_labels(commit: &RunCommit) -> bool {
+    !commit.tags.is_empty() || !commit.attributes.is_empty()
 }
 
 /// Whether a commit is known to have something for other runs, whoever they are.

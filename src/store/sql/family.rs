@@ -13,7 +13,7 @@ use super::statements::relations::{RelationTexts, relations};
 use super::transaction::Transaction;
 use crate::driver::sql::Args;
 use crate::id::{InstanceId, RunId, Seq};
-use crate::model::{Failure, InboxBody, InboxItem, NewRun, OnCancel, RunStatus};
+use crate::model::{Failure, InboxBody, InboxItem, RunStatus};
 use crate::payload::Payload;
 use crate::store::commit::DeliveryAck;
 use crate::store::error::StoreError;
@@ -92,29 +92,6 @@ impl Transaction<'_, '_> {
             found.insert(record::run_id(row, 0)?, Found { no, status });
         }
         Ok(found)
-    }
-
-    /// Notes who has started runs that were just stored, and until when they may take.
-    pub(super) async fn bind<'n>(
-        &mut self,
-        new: impl IntoIterator<Item = &'n NewRun>,
-    ) -> Result<(), StoreError> {
-        let mut rows = List::new();
-        for new in new.into_iter().filter(|new| is_bound(new)) {
-            let parent = new.parent.as_ref();
-            let cascades = parent.is_some_and(|it| it.on_cancel == OnCancel::Cascade);
-            rows.row(|row| {
-                row.put(new.id.as_str())
-                    .put(parent.map(|it| it.run.as_str()))
-                    .put(i64::from(cascades))
-                    .put(new.deadline);
-            });
-        }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let args = Args::new().with(rows.into_text());
-        self.run(self.relations().bind, &args).await.map(drop)
     }
 
     /// Opens waits for the ends of runs; answers, for each, with that end if it has come. No two
@@ -431,11 +408,6 @@ impl Ends {
                 .put(stored.at.map(|(_, length)| length));
         });
     }
-}
-
-/// Whether a run has what the usual one has not, which a start leaves out.
-pub(super) const fn is_bound(new: &NewRun) -> bool {
-    new.parent.is_some() || new.deadline.is_some()
 }
 
 /// The run that `id` has become; none if it does not exist.

@@ -205,7 +205,8 @@ impl LeaseStore for SqlStore {
             .with(workflow_list(claim.workflows))
             .with(claim.instance.as_str())
             .with(now)
-            .with(i64::from(claim.limit));
+            .with(i64::from(claim.limit))
+            .with(claim.namespace.map(str::to_owned));
         let mut session = self.write(OPERATION).await?;
         let mut transaction = self.transaction(&mut session, OPERATION);
         let is_scripted = transaction.session.is_scripted();
@@ -247,10 +248,12 @@ impl LeaseStore for SqlStore {
         &self,
         instance: &InstanceId,
         workflows: &[WorkflowKey],
+        namespace: Option<&str>,
     ) -> Result<Outlook, StoreError> {
         let args = Args::new()
             .with(workflow_list(workflows))
-            .with(instance.as_str());
+            .with(instance.as_str())
+            .with(namespace.map(str::to_owned));
         let sets = self
             .query("look for work", self.texts().lease.look, &args)
             .await?;

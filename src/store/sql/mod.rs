@@ -25,7 +25,9 @@ mod statements;
 
 mod amend;
 mod arrays;
+mod attributes;
 mod beyond;
+mod bind;
 mod by_arrays;
 mod by_script;
 mod by_statements;

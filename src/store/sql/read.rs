@@ -3,13 +3,15 @@
 use async_trait::async_trait;
 use sea_orm::QueryResult;
 
+use super::attributes;
 use super::record;
 use super::statements::sqlite::{self, COMMIT};
 use super::store::SqlStore;
 use crate::driver::sql::{Args, Dialect, Script, Sets};
 use crate::id::{InstanceId, RunId};
 use crate::model::{
-    Checkpoint, FlowQuery, InstanceRow, LiveFlows, Run, RunPage, RunQuery, RunStatus,
+    Checkpoint, DEFAULT_NAMESPACE, FlowQuery, InstanceRow, LiveFlows, Run, RunPage, RunQuery,
+    RunStatus,
 };
 use crate::payload::Payload;
 use crate::store::cursor::Cursor;
@@ -85,6 +87,19 @@ impl ReadStore for SqlStore {
                 " AND EXISTS (SELECT 1 FROM durable_tags t WHERE t.tag = {tag_is} AND t.run_no = r.no)"
             );
             args = args.with(tag.to_string());
+        }
+        for filter in &query.attributes {
+            let condition;
+            (condition, args) = attributes::condition(filter, args, &mut next);
+            text += &condition;
+        }
+        if let Some(namespace) = &query.namespace {
+            text += &format!(" AND namespace = {}", next());
+            args = args.with(namespace.to_string());
+            if &**namespace != DEFAULT_NAMESPACE {
+                // It follows, and leads to the index of the others.
+                text += " AND namespace <> 'default'";
+            }
         }
         if let Some(prefix) = &query.id_prefix {
             // A range, which the index of the ids serves; no id holds the last character.

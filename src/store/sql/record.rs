@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use crate::id::{FencingToken, InstanceId, RunId, Seq};
 use crate::model::{
-    Checkpoint, EventId, Failure, Fingerprint, InboxBody, InboxItem, InstanceRow, OnCancel, Parent,
-    Run, RunStatus, SignalId, UnknownWord, WorkflowKey,
+    Checkpoint, DEFAULT_NAMESPACE, EventId, Failure, Fingerprint, InboxBody, InboxItem,
+    InstanceRow, OnCancel, Parent, Run, RunStatus, SignalId, UnknownWord, WorkflowKey,
+    default_namespace,
 };
 use crate::payload::Payload;
 use crate::store::error::StoreError;
@@ -121,6 +122,15 @@ fn word<T: std::str::FromStr<Err = UnknownWord>>(
     Ok(get::<String>(row, at)?.parse()?)
 }
 
+/// Reads a namespace; most are the same.
+fn namespace(row: &QueryResult, at: usize) -> Result<Arc<str>, StoreError> {
+    let name: String = get(row, at)?;
+    Ok(match &*name {
+        DEFAULT_NAMESPACE => default_namespace(),
+        other => other.into(),
+    })
+}
+
 /// Reads a status.
 pub(super) fn status(row: &QueryResult, at: usize) -> Result<RunStatus, StoreError> {
     word(row, at)
@@ -131,6 +141,10 @@ pub(super) fn run(row: &QueryResult, input: Payload) -> Result<Run, StoreError> 
     let tags: Option<String> = get(row, 15)?;
     let tags = tags
         .map(|tags| Payload::from_bytes(tags).decode())
+        .transpose()?;
+    let attributes: Option<String> = get(row, 23)?;
+    let attributes = attributes
+        .map(|attributes| Payload::from_bytes(attributes).decode())
         .transpose()?;
     Ok(Run {
         id: run_id(row, 1)?,
@@ -153,14 +167,16 @@ pub(super) fn run(row: &QueryResult, input: Payload) -> Result<Run, StoreError> 
         next: opt_run_id(row, 20)?,
         deadline: opt_time(row, 21)?,
         fingerprint: get::<Option<i64>>(row, 22)?.map(Fingerprint::from_stored),
-        output: payload(row, 23)?,
+        attributes: attributes.unwrap_or_default(),
+        namespace: namespace(row, 24)?,
+        output: payload(row, 25)?,
         input,
     })
 }
 
 /// Reads a run with its input in the last column.
 pub(super) fn run_with_input(row: &QueryResult) -> Result<Run, StoreError> {
-    run(row, payload(row, 24)?.unwrap_or_default())
+    run(row, payload(row, 26)?.unwrap_or_default())
 }
 
 /// Reads a checkpoint; columns as in [`LeaseTexts::histories`](super::statements).

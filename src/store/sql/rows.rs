@@ -65,7 +65,7 @@ impl Fields<'_> {
     }
 
     /// Adds a field that holds JSON as a text, or null.
-    fn json(&mut self, value: Option<impl Serialize>) -> &mut Self {
+    pub(super) fn json(&mut self, value: Option<impl Serialize>) -> &mut Self {
         self.put(value.and_then(|value| serde_json::to_string(&value).ok()))
     }
 

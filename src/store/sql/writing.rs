@@ -73,7 +73,7 @@ impl<'a, 's> Writing<'a, 's> {
     /// Everything between the beginning and the end of the transaction.
     pub(super) async fn body(&mut self) -> Result<(), StoreError> {
         self.changes().await?;
-        self.add_tags().await?;
+        self.add_labels().await?;
         self.reach_beyond().await
     }
 
@@ -173,14 +173,19 @@ impl<'a, 's> Writing<'a, 's> {
         Ok(())
     }
 
-    /// Adds tags to the rows of their runs, sorted and once each, and makes the runs findable.
-    pub(super) async fn add_tags(&mut self) -> Result<(), StoreError> {
+    /// Adds tags to the rows of their runs, sorted and once each, changes search attributes, and
+    /// makes the runs findable by both.
+    pub(super) async fn add_labels(&mut self) -> Result<(), StoreError> {
         for (commit, ack) in self.batch.commits.iter().zip(&self.commits) {
             if ack.is_ok() && !commit.tags.is_empty() {
                 self.transaction.add_tags(&commit.run, &commit.tags).await?;
             }
         }
-        Ok(())
+        let written = self.batch.commits.iter().zip(&self.commits);
+        let changes = written.filter(|(_, ack)| ack.is_ok());
+        let changes = changes.map(|(commit, _)| (&commit.run, &commit.attributes));
+        let changes = changes.filter(|(_, patch)| !patch.is_empty()).collect();
+        self.transaction.put_attributes(changes).await
     }
 }
 

@@ -11,11 +11,13 @@ use std::{
     time::Duration,
 };
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::operation::Operation;
 use crate::id::{InvalidName, RunId};
-use crate::model::{CheckpointKind, OnCancel, WorkflowKey};
+use crate::model::{
+    AttributePatch, CheckpointKind, Failure, InvalidAttributes, OnCancel, WorkflowKey,
+};
 use crate::payload::{Payload, PayloadError};
 use crate::workflow::{
     error::{Result, WorkflowError},
@@ -69,6 +71,7 @@ pub struct Child<O> {
 enum Problem {
     Input(PayloadError),
     Id(InvalidName),
+    Attributes(InvalidAttributes),
 }
 
 impl<O> Child<O> {
@@ -89,6 +92,7 @@ impl<O> Child<O> {
             workflow,
             input,
             tags: Vec::new(),
+            attributes: AttributePatch::default(),
             on_cancel: OnCancel::Cascade,
             execution_timeout: None,
         };
@@ -148,6 +152,30 @@ impl<O> Child<O> {
         self
     }
 
+    /// A search attribute of the child; may be called several times.
+    pub fn attribute(mut self, key: &str, value: impl Serialize) -> Self {
+        if let Some(start) = &mut self.ask.start
+            && let Err(error) = start.attributes.set(key, &value)
+        {
+            self.problem.get_or_insert(Problem::Attributes(error));
+        }
+        self
+    }
+
+    /// Search attributes of the child, from a struct or map.
+    pub fn attributes(mut self, all: &impl Serialize) -> Self {
+        let Some(start) = &mut self.ask.start else {
+            return self;
+        };
+        match AttributePatch::of(all) {
+            Ok(all) => start.attributes.extend(all),
+            Err(error) => {
+                self.problem.get_or_insert(Problem::Attributes(error));
+            }
+        }
+        self
+    }
+
     /// What becomes of the child when its parent is cancelled. Default: it is cancelled too.
     pub const fn on_cancel(mut self, on_cancel: OnCancel) -> Self {
         if let Some(start) = &mut self.ask.start {
@@ -201,6 +229,12 @@ impl<O: DeserializeOwned> Future for Child<O> {
             Some(Problem::Id(error)) => {
                 let message = error.to_string();
                 return Poll::Ready(Err(WorkflowError::failed("invalid_name", message)));
+            }
+            Some(Problem::Attributes(error)) => {
+                let start = self.ask.start.as_ref();
+                let workflow = start.map_or("", |start| &start.workflow.name);
+                let failure = Failure::of_attributes(workflow, &error);
+                return Poll::Ready(Err(WorkflowError::Failed(failure)));
             }
         }
         let this = &mut *self;

@@ -4,6 +4,7 @@
 //! its position when it was made, starts when it is first polled and is ready only once the
 //! driver has released its outcome.
 
+mod attributes;
 mod breakpoint;
 mod capture;
 mod child;
@@ -29,6 +30,7 @@ mod transaction;
 mod update;
 mod webhook;
 
+pub(crate) use attributes::upsert_search_attributes;
 pub use breakpoint::Breakpoint;
 pub(crate) use breakpoint::breakpoint_address;
 pub use capture::Draw;

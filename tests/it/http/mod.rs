@@ -2,6 +2,7 @@
 
 mod acting;
 mod app;
+mod attributes;
 mod contract;
 mod control;
 mod guard;

@@ -101,7 +101,7 @@ async fn prepared() -> (Durable, [String; 2]) {
     let secret = || SECRET.to_owned();
     for id in ["done", "old"] {
         let run = durable.start(greet, secret()).id(id).tag(SECRET);
-        let run = run.await.unwrap();
+        let run = run.attribute("customer", SECRET).await.unwrap();
         run.result().await.unwrap();
     }
     for id in ["failed-1", "failed-2", "failed-3"] {

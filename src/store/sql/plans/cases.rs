@@ -65,13 +65,14 @@ pub(super) fn case(
 /// The statements that every database has.
 pub(super) fn common(texts: &Statements) -> Vec<Case> {
     let (lease, deliver, read) = (&texts.lease, &texts.deliver, &texts.read);
-    let due = [WORKFLOWS, Text("i-1"), Int(5_000), Int(16)];
+    let due = [WORKFLOWS, Text("i-1"), Int(5_000), Int(16), Text("shop")];
+    let ahead = [WORKFLOWS, Text("i-1"), Text("shop")];
     let run = [Text("run-77"), Int(3)];
     let page = "ORDER BY created_at DESC, id DESC LIMIT 51";
     let after = "AND created_at <= $1 AND (created_at, id) < ($1, $2)";
     let mut cases = vec![
         case("claim", lease.claim, &due, &["durable_runs_due"]),
-        case("look", lease.look, &due[..2], &["durable_runs_due"]),
+        case("look", lease.look, &ahead, &["durable_runs_due"]),
         case("others", lease.others, &[Text("i-1")], &[]),
         case("held", read.held, &[Text("i-1")], &[]),
         case("instances", read.instances, &[], &[]),
@@ -192,7 +193,7 @@ pub(super) fn related(texts: &RelationTexts) -> Vec<Case> {
     let ids = [Text(r#"["run-77", "run-78"]"#)];
     let numbers = [Text("[77, 78]"), Int(9)];
     let waits = [Text("[[77, 1, 78]]")];
-    let bound = [Text(r#"[["run-77", "run-78", 1, 9]]"#)];
+    let bound = [Text(r#"[["run-77", "run-78", 1, 9, "default"]]"#)];
     let ends = [Text(r#"[[77, 1, "{}", 1, 1]]"#), BLOB];
     let woken = [Text("[[77, 2]]"), Int(9)];
     let no = [Int(77), Int(78)];

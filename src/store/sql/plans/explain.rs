@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
+use super::attributed::attributed;
 use super::cases::{
     Array, BLOB, Case, ID, Int, Text, amended, batch_of_arrays, batch_of_rows, case, common, heard,
     partial, related,
@@ -67,6 +68,7 @@ async fn postgres_finds_rows_by_index() {
     cases.extend(heard(events(Dialect::Postgres)));
     cases.extend(flows(Dialect::Postgres));
     cases.extend(forgotten(Dialect::Postgres));
+    cases.extend(attributed(Dialect::Postgres));
     cases.extend(partial(&postgres::POSTGRES));
     cases.extend(batch_of_arrays());
     let signal = [ID, Text("token-5"), BLOB, Int(5), Int(5)];
@@ -156,6 +158,7 @@ async fn mysql_finds_rows_by_index() {
     cases.extend(heard(events(Dialect::MySql)));
     cases.extend(flows(Dialect::MySql));
     cases.extend(forgotten(Dialect::MySql));
+    cases.extend(attributed(Dialect::MySql));
     cases.extend(batch_of_rows(&mysql::MYSQL));
     let mut complaints = Complaints::default();
     for case in &cases {
@@ -202,6 +205,7 @@ async fn sqlite_finds_rows_by_index() {
     cases.extend(heard(events(Dialect::Sqlite)));
     cases.extend(flows(Dialect::Sqlite));
     cases.extend(forgotten(Dialect::Sqlite));
+    cases.extend(attributed(Dialect::Sqlite));
     cases.extend(partial(&sqlite::SQLITE));
     cases.extend(batch_of_rows(&sqlite::SQLITE));
     let signal = [ID, Text("token-5"), BLOB, Int(5)];

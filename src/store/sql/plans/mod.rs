@@ -1,6 +1,7 @@
 //! How the databases carry the hot statements out: by their indexes, in tables of thousands of
 //! rows, whether or not the database has gathered statistics.
 
+mod attributed;
 mod cases;
 mod explain;
 mod later;

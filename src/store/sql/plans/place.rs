@@ -95,6 +95,10 @@ pub(super) async fn fill(db: &DatabaseConnection, dialect: Dialect) {
     insert(db, columns, checkpoints).await;
     let tags = (1..=RUNS).map(|n| format!("('tag-{}', {n})", n % 600));
     insert(db, "durable_tags (tag, run_no)", tags).await;
+    let numbers = (1..=RUNS).map(|n| format!("({n}, 'total', 'number', {n}, NULL)"));
+    let texts = (1..=RUNS).map(|n| format!("({n}, 'region', 'text', NULL, 'region-{n}')"));
+    let columns = "durable_attributes (run_no, name, kind, num, word)";
+    insert(db, columns, numbers.chain(texts)).await;
     let waiters = (1..=RUNS).map(|n| format!("({n}, 1, 'token-{n}')"));
     insert(db, "durable_waiters (run_no, seq, token)", waiters).await;
     let signals = (1..=RUNS).map(|n| {

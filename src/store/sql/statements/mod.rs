@@ -4,6 +4,7 @@
 //! the database wants them.
 
 mod amend;
+pub(super) mod attributes;
 mod choice;
 mod flows;
 mod owners;

@@ -337,7 +337,8 @@ const LEASE: LeaseTexts = LeaseTexts {
         "SELECT r.no FROM durable_runs r FORCE INDEX (durable_runs_due) \
          WHERE r.owner IS NULL AND r.wake_at < 9223372036854775807 AND r.wake_at <= $3 AND ",
         of_workflows!(),
-        " AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
+        " AND ($5 IS NULL OR r.namespace = $5) \
+         AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
          ORDER BY r.wake_at, r.no LIMIT $4 FOR UPDATE SKIP LOCKED"
     ),
     claim_found: &[
@@ -384,7 +385,8 @@ const LEASE: LeaseTexts = LeaseTexts {
          UNION ALL (SELECT NULL, r.wake_at FROM durable_runs r FORCE INDEX (durable_runs_due) \
          WHERE r.owner IS NULL AND r.wake_at < 9223372036854775807 AND ",
         of_workflows!(),
-        " AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
+        " AND ($3 IS NULL OR r.namespace = $3) \
+         AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
          ORDER BY r.wake_at LIMIT 1)"
     ),
     ..super::postgres::LEASE

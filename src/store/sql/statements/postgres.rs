@@ -154,11 +154,13 @@ pub(super) const LEASE: LeaseTexts = LeaseTexts {
          wake_at = CASE status WHEN 'pending' THEN greatest(wake_at, $2) ELSE $2 END \
          WHERE owner = $1",
     // Index: due, in its order. Rows that a twin has locked are skipped: it claims them.
+    // The namespace is no way to what is due: its index has all runs that ever were in it.
     claim: concat!(
         "WITH due AS MATERIALIZED (SELECT r.no FROM durable_runs r \
          WHERE r.owner IS NULL AND r.wake_at < 9223372036854775807 AND r.wake_at <= $3 AND ",
         of_workflows!(),
-        " AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
+        " AND ($5::text IS NULL OR r.namespace || '' = $5::text) \
+         AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
          ORDER BY r.wake_at, r.no LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED) \
          UPDATE durable_runs r SET owner = $2, token = r.token + 1, updated_at = $3, \
          asked = CASE r.status WHEN 'cancelling' THEN r.asked ELSE 0 END, \
@@ -193,7 +195,8 @@ pub(super) const LEASE: LeaseTexts = LeaseTexts {
          UNION ALL (SELECT NULL::text, r.wake_at FROM durable_runs r \
          WHERE r.owner IS NULL AND r.wake_at < 9223372036854775807 AND ",
         of_workflows!(),
-        " AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
+        " AND ($3::text IS NULL OR r.namespace || '' = $3::text) \
+         AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
          ORDER BY r.wake_at LIMIT 1)"
     ),
 };

@@ -145,6 +145,7 @@ const SQLITE: PruneTexts = PruneTexts {
         "DELETE FROM durable_tags WHERE rowid IN (SELECT t.rowid FROM json_each($1) v \
          CROSS JOIN durable_runs r ON r.no = v.value CROSS JOIN json_each(r.tags) g \
          CROSS JOIN durable_tags t ON t.tag = g.value AND t.run_no = r.no);",
+        sqlite!("durable_attributes", "run_no"),
         sqlite!("durable_inputs", "run_no"),
         sqlite!("durable_runs", "no"),
     ],
@@ -184,6 +185,7 @@ const POSTGRES: PruneTexts = PruneTexts {
          SELECT DISTINCT jsonb_array_elements_text(r.tags::jsonb) FROM durable_runs r \
          WHERE r.no = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)))) \
          AND run_no = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
+        postgres!("durable_attributes", "run_no"),
         postgres!("durable_inputs", "run_no"),
         postgres!("durable_runs", "no"),
     ],
@@ -228,6 +230,7 @@ const MYSQL: PruneTexts = PruneTexts {
          STRAIGHT_JOIN JSON_TABLE(r.tags, '$[*]' COLUMNS ( \
          tag VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) v \
          STRAIGHT_JOIN durable_tags t FORCE INDEX (PRIMARY) ON t.tag = v.tag AND t.run_no = r.no",
+        mysql!("durable_attributes", "run_no", "PRIMARY"),
         mysql!("durable_inputs", "run_no", "PRIMARY"),
         mysql!("durable_runs", "no", "PRIMARY"),
     ],

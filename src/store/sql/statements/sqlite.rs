@@ -287,11 +287,12 @@ WHERE no IN (
     SELECT no FROM durable_runs WHERE owner IS NULL AND wake_at < 9223372036854775807
         AND wake_at <= $3
         AND (workflow, version) IN (SELECT value->>0, value->>1 FROM json_each($1))
+        AND ($5 IS NULL OR namespace = $5)
         AND status IN ('pending', 'running', 'suspended', 'cancelling')
     ORDER BY wake_at, no LIMIT $4)
 RETURNING no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, fingerprint, output;",
+    joined, next_run, deadline, fingerprint, attributes, namespace, output;",
     claim_found: &[],
     histories: &[
         "SELECT run_no, payload FROM durable_inputs WHERE run_no IN (SELECT value FROM json_each($1));",
@@ -309,6 +310,7 @@ SELECT id, NULL FROM durable_runs WHERE owner = $2 AND wakes > seen_wakes
 UNION ALL SELECT NULL, wake_at FROM (
     SELECT wake_at FROM durable_runs WHERE owner IS NULL AND wake_at < 9223372036854775807
         AND (workflow, version) IN (SELECT value->>0, value->>1 FROM json_each($1))
+        AND ($3 IS NULL OR namespace = $3)
         AND status IN ('pending', 'running', 'suspended', 'cancelling')
     ORDER BY wake_at LIMIT 1);",
 };
@@ -317,13 +319,13 @@ const READ: ReadTexts = ReadTexts {
     run: "
 SELECT no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, fingerprint, output,
+    joined, next_run, deadline, fingerprint, attributes, namespace, output,
     (SELECT payload FROM durable_inputs WHERE run_no = no) FROM durable_runs WHERE id = $1;",
     load: &[
         "
 SELECT no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, fingerprint, output,
+    joined, next_run, deadline, fingerprint, attributes, namespace, output,
     (SELECT payload FROM durable_inputs WHERE run_no = no) FROM durable_runs WHERE id = $1;",
         "
 SELECT c.run_no, c.seq, c.ord, c.kind, c.name, c.status, c.attempt, c.wake_at, c.started_at,
@@ -355,7 +357,7 @@ CROSS JOIN durable_published p ON p.run_no = r.no AND p.name = $2 WHERE r.id = $
     list: "
 SELECT no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, fingerprint, NULL, NULL
+    joined, next_run, deadline, fingerprint, attributes, namespace, NULL, NULL
 FROM durable_runs r WHERE true",
     now: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER);",
 };

@@ -120,7 +120,8 @@ pub(crate) struct LeaseTexts {
     /// Gives back the runs of instance `$1` at `$2`; `$3` is 1 if that counts as a recovery of
     /// those that ran. The new token refuses the old owner.
     pub(crate) give_back: &'static str,
-    /// Claims at most `$4` runs of the workflows in `$1` that are due at `$3` for instance `$2`.
+    /// Claims at most `$4` runs of the workflows in `$1` that are due at `$3` for instance `$2`,
+    /// of namespace `$5` unless that is NULL.
     /// A status that this build does not know is left to those who know it. Answers with the
     /// columns of [`ReadTexts::run`] but the input, or, without `claim_found`, with them at once.
     pub(crate) claim: &'static str,
@@ -129,7 +130,8 @@ pub(crate) struct LeaseTexts {
     pub(crate) claim_found: Texts,
     /// Inputs, histories and inboxes of the run numbers in `$1`.
     pub(crate) histories: Texts,
-    /// What there is to do for the workflows in `$1` and instance `$2`: the ids of runs with news,
+    /// What there is to do for the workflows in `$1`, instance `$2` and namespace `$3`, or all of
+    /// them if that is NULL: the ids of runs with news,
     /// and when the next run falls due; one of the two in each row.
     pub(crate) look: &'static str,
 }

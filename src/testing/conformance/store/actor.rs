@@ -158,13 +158,17 @@ impl Actor {
         let claim = Claim {
             instance: &instance(by),
             workflows: &[checkout()],
+            namespace: None,
             limit,
         };
         self.store.claim(claim).await.unwrap()
     }
 
     async fn look(&self, by: &str) -> Outlook {
-        self.store.look(&instance(by), &[checkout()]).await.unwrap()
+        self.store
+            .look(&instance(by), &[checkout()], None)
+            .await
+            .unwrap()
     }
 
     pub(super) async fn next_due(&self) -> Option<Timestamp> {

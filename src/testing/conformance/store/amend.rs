@@ -17,7 +17,7 @@ use crate::store::{
 use crate::time::Timestamp;
 
 impl Actor {
-    fn line(&self, id: &str, action: &str) -> AuditEntry {
+    pub(super) fn line(&self, id: &str, action: &str) -> AuditEntry {
         let by = By::program().actor("ada").reason("it is stuck");
         AuditEntry::new(run(id), self.now(), &by, action)
     }

@@ -121,7 +121,7 @@ pub(super) async fn everything(actor: &Actor, ids: &mut Ids) -> (Vec<Option<Seen
         let held = actor.store.held(&id).await.unwrap();
         rest.push(format!(
             "{held:?} {:?}",
-            look(actor, &id, &[checkout()]).await
+            look(actor, &id, &[checkout()], None).await
         ));
     }
     let query = RunQuery {
@@ -137,8 +137,13 @@ pub(super) async fn look(
     actor: &Actor,
     instance: &InstanceId,
     workflows: &[WorkflowKey],
+    namespace: Option<&str>,
 ) -> Outlook {
-    let mut outlook = actor.store.look(instance, workflows).await.unwrap();
+    let mut outlook = actor
+        .store
+        .look(instance, workflows, namespace)
+        .await
+        .unwrap();
     outlook.woken.sort();
     outlook
 }

@@ -174,11 +174,13 @@ impl Field {
             _ => ("claim", vec![checkout()]),
         };
         self.dice.tally.count(kind);
+        let namespace = self.dice.claimed_namespace();
         let place = self.place.clone();
         self.each(async |Store { actor, ids, .. }| {
             let claim = Claim {
                 instance: &by,
                 workflows: &workflows,
+                namespace,
                 limit,
             };
             let Claimed { runs, unreadable } = actor.store.claim(claim).await.unwrap();
@@ -382,7 +384,8 @@ impl Field {
             1 => {
                 self.dice.tally.count("look for work");
                 let workflows = [checkout(), Dice::refund()];
-                self.each(async |store| look(&store.actor, &by, &workflows).await)
+                let namespace = self.dice.claimed_namespace();
+                self.each(async |store| look(&store.actor, &by, &workflows, namespace).await)
                     .await;
             }
             _ => {

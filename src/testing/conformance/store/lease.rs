@@ -95,9 +95,39 @@ pub async fn runs_of_other_workflows_are_left_alone(actor: Actor) {
     let claim = Claim {
         instance: &instance("one"),
         workflows: &[checkout(), WorkflowKey::new("refund", 1)],
+        namespace: None,
         limit: 10,
     };
     assert_eq!(ids(&actor.store.claim(claim).await.unwrap()), ["a"]);
+}
+
+/// Clauses 21 and 27.
+pub async fn runs_of_other_namespaces_are_left_alone(actor: Actor) {
+    for (id, namespace, wait) in [("a", "default", 1), ("b", "shop", 2), ("c", "other", 3)] {
+        let mut new = actor.new_run(id);
+        new.namespace = namespace.into();
+        new.due_at = actor.now() + Duration::from_millis(wait);
+        actor.start_as(new).await;
+    }
+    let (by, due) = (instance("one"), actor.now() + Duration::from_millis(2));
+    let look = actor.store.look(&by, &[checkout()], Some("shop")).await;
+    assert_eq!(look.unwrap().next_due, Some(due));
+    actor.pass(Duration::from_millis(5));
+    for (namespace, expected) in [
+        (Some("none"), &[][..]),
+        (Some("shop"), &["b"]),
+        (Some("shop"), &[]),
+        (None, &["a", "c"]),
+    ] {
+        let claim = Claim {
+            instance: &by,
+            workflows: &[checkout()],
+            namespace,
+            limit: 10,
+        };
+        let claimed = actor.store.claim(claim).await.unwrap();
+        assert_eq!(ids(&claimed), expected, "{namespace:?}");
+    }
 }
 
 /// Clause 22.

@@ -11,6 +11,7 @@
 mod actor;
 mod amend;
 mod answers;
+mod attributes;
 mod commit;
 mod deliver;
 mod differential;
@@ -21,6 +22,7 @@ mod lease;
 mod prune;
 mod random;
 mod random_events;
+mod random_lists;
 mod random_prune;
 mod read;
 mod relate;
@@ -30,6 +32,7 @@ mod wait;
 
 pub use actor::Actor;
 pub use amend::*;
+pub use attributes::*;
 pub use commit::*;
 pub use deliver::*;
 pub use differential::stores_answer_alike;

@@ -11,7 +11,7 @@ use super::tally::Tally;
 use crate::id::{FencingToken, RunId, Seq};
 use crate::model::{
     AuditEntry, By, Checkpoint, CheckpointKind, CheckpointStatus, Failure, Fingerprint, InboxBody,
-    NewRun, OnCancel, Parent, Run, RunQuery, RunStatus, SignalId, WorkflowKey,
+    NewRun, OnCancel, Parent, Run, RunStatus, SignalId, WorkflowKey,
 };
 use crate::payload::Payload;
 use crate::store::{Amendment, Custody, Delivery, Fork, NewJoin, NewWaiter, Removal, RunCommit};
@@ -49,7 +49,7 @@ impl Dice {
         self.rng.random_range(0..limit)
     }
 
-    fn one_of<T: Copy>(&mut self, first: T, others: &[T]) -> T {
+    pub(super) fn one_of<T: Copy>(&mut self, first: T, others: &[T]) -> T {
         let at = self.rng.random_range(0..=others.len());
         others.get(at).copied().unwrap_or(first)
     }
@@ -129,6 +129,15 @@ impl Dice {
         let mut new = NewRun::new(run(&id), workflow, self.payload(), due_at);
         for _ in 0..self.below(3) {
             new.tags.push(format!("tag {}", self.below(3)).into());
+        }
+        if self.happens(3) {
+            self.tally.count("start with attributes");
+            let patch = self.patch();
+            new.attributes.apply(&patch);
+        }
+        if self.happens(5) {
+            self.tally.count("start in a namespace");
+            new.namespace = "shop".into();
         }
         new.owner = self.happens(2).then(|| instance(&self.instance()));
         if self.happens(2) {
@@ -279,39 +288,6 @@ impl Dice {
         AuditEntry::new(run(id), now, &by, action)
     }
 
-    /// A list of runs in pages, of some or all.
-    pub(super) fn query(&mut self) -> RunQuery {
-        let mut query = RunQuery {
-            limit: 1 + self.below(4),
-            ..RunQuery::default()
-        };
-        let kind = match self.below(6) {
-            5 => {
-                query.parent = Some(run(&self.run_id()));
-                "list by parent"
-            }
-            0 => {
-                query.statuses = vec![RunStatus::Running, RunStatus::Suspended];
-                "list by status"
-            }
-            1 => {
-                query.statuses = vec![RunStatus::Blocked, RunStatus::Dead, RunStatus::Failed];
-                "list what went wrong"
-            }
-            2 => {
-                query.workflow = Some("refund".into());
-                "list by workflow"
-            }
-            3 => {
-                query.tag = Some(format!("tag {}", self.below(3)).into());
-                "list by tag"
-            }
-            _ => "list all",
-        };
-        self.tally.count(kind);
-        query
-    }
-
     /// A commit of a run whose newest token is `newest`, when `seen` inbox items were seen.
     pub(super) fn commit(&mut self, id: &str, newest: u64, now: Timestamp, seen: u32) -> RunCommit {
         use RunStatus::{Blocked, Cancelled, Completed, Failed, Paused, Running, Suspended};
@@ -359,6 +335,10 @@ impl Dice {
         if self.happens(6) {
             self.tally.count("tag");
             commit.tags.push(format!("tag {}", self.below(3)).into());
+        }
+        if self.happens(4) {
+            self.tally.count("change attributes");
+            commit.attributes = self.patch();
         }
         commit
     }
