@@ -23,8 +23,8 @@ use crate::engine::{
 };
 use crate::id::{RunId, Seq};
 use crate::model::{
-    AttributePatch, Checkpoint, CheckpointKind, CheckpointStatus, Failure, InboxBody,
-    InvalidAttributes, WorkflowKey, mix,
+    AttributePatch, Checkpoint, CheckpointStatus, Failure, InboxBody, InvalidAttributes,
+    WorkflowKey, mix,
 };
 use crate::payload::Payload;
 use crate::store::{Delivery, RunRecord};

@@ -6,9 +6,7 @@ use utoipa::ToSchema;
 use super::value::{Allowance, JsonValue};
 use crate::control::{Explanation, Row, RowPage, Waiting};
 use crate::id::RunId;
-use crate::model::{
-    Attributes, Checkpoint, CheckpointKind, CheckpointStatus, Failure, StepEvent, StepEventKind,
-};
+use crate::model::{Attributes, Checkpoint, CheckpointStatus, Failure, StepEvent, StepEventKind};
 use crate::time::Timestamp;
 
 /// A run in a list.
