@@ -747,6 +747,8 @@ export interface components {
         BatchBody: {
             /** @description What to do. */
             action: components["schemas"]["BatchAction"];
+            /** @description Only runs with such search attributes, each as `key:op:value`. */
+            attr?: string[];
             /** @description Whether each run undoes what it has done before it ends; only to cancel. Default: no. */
             compensate?: boolean;
             /** @description Only counts what would be done. */
@@ -755,6 +757,8 @@ export interface components {
             id_prefix?: string | null;
             /** @description Only these runs, whatever else is said. */
             ids?: string[] | null;
+            /** @description Only runs of this namespace. */
+            namespace?: string | null;
             /** @description Only the children of this run. */
             parent?: string | null;
             /** @description A search as people type it, such as `is:waiting newer:2h`. */
@@ -1308,6 +1312,8 @@ export interface components {
         };
         /** @description A run in a list. */
         RunSummary: {
+            /** @description Its search attributes: texts, numbers and booleans by their keys. */
+            attributes: Record<string, never>;
             /**
              * Format: int64
              * @description When it was started.
@@ -1335,6 +1341,8 @@ export interface components {
             id: string;
             /** @description Whether nothing happens to it any more unless someone retries it. */
             is_terminal: boolean;
+            /** @description Whose run it is; `default` unless it was said. */
+            namespace: string;
             /** @description The run that it has continued as; its result is that one's. */
             next?: string | null;
             /** @description The instance that holds it. */
@@ -1458,6 +1466,8 @@ export interface components {
         };
         /** @description A run to start. */
         StartBody: {
+            /** @description Typed values to find it by: texts, numbers and booleans by their keys. */
+            attributes?: Record<string, never>;
             /**
              * Format: int64
              * @description How long it waits before it begins, in milliseconds. Default 0.
@@ -1470,6 +1480,8 @@ export interface components {
             id?: string | null;
             /** @description The workflow's argument. */
             input?: unknown;
+            /** @description The namespace that it belongs to. Default: that of the instance which answers. */
+            namespace?: string | null;
             /** @description Why, for the log. */
             reason?: string | null;
             /** @description Labels to find it by. */
@@ -1613,6 +1625,8 @@ export interface components {
         };
         /** @description One version of a workflow. */
         VersionView: {
+            /** @description The JSON Schema of its runs' search attributes, if it declares one. */
+            attributes_schema?: Record<string, never> | null;
             /** @description A number for its flow, as 16 hex digits; `null` if it was made without `#[workflow]`. */
             fingerprint?: string | null;
             /** @description The JSON Schema of its input. */
@@ -2135,6 +2149,15 @@ export interface operations {
                 workflow?: string;
                 /** @description Only runs with this tag. */
                 tag?: string;
+                /**
+                 * @description Only runs with such a search attribute, as `key:op:value`; repeated, all of them hold.
+                 * @example [
+                 *       "total:gte:100"
+                 *     ]
+                 */
+                attr?: string[];
+                /** @description Only runs of this namespace. */
+                namespace?: string;
                 /** @description Only the children of this run. */
                 parent?: string;
                 /** @description Only runs whose id begins so. */
@@ -2415,6 +2438,17 @@ export interface operations {
                 workflow?: string;
                 /** @description Only runs with this tag. */
                 tag?: string;
+                /**
+                 * @description Only runs with such a search attribute, as `key:op:value` with `eq`, `ne`, `gt`, `gte`, `lt`
+                 *     or `lte`; repeated, all of them hold. The value is a number or boolean if it looks like one,
+                 *     else a text, which may hold colons; in quotation marks it is a text in any case.
+                 * @example [
+                 *       "total:gte:100"
+                 *     ]
+                 */
+                attr?: string[];
+                /** @description Only runs of this namespace. */
+                namespace?: string;
                 /** @description Only the children of this run. */
                 parent?: string;
                 /** @description Only runs whose id begins so. */
