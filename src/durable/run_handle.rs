@@ -119,9 +119,20 @@ impl<O: DeserializeOwned> RunHandle<O> {
         let mut run = self.id.clone();
         // A statement of its own: the guard must not live across the wait.
         let mut end = self.end.lock().take();
+        let mut gone = None;
         let settlement = loop {
             let wait = WaitForRun::new(self.durable.clone(), run);
-            let mut settlement = wait.settled(end.take()).await?;
+            let mut settlement = match wait.settled(end.take()).await {
+                // Retention takes runs out of the middle of a chain; the first one leads past them.
+                Err(Error::UnknownRun { run: missing })
+                    if missing != self.id && gone.as_ref() != Some(&missing) =>
+                {
+                    gone = Some(missing);
+                    run = self.id.clone();
+                    continue;
+                }
+                settled => settled?,
+            };
             match settlement.next.take() {
                 Some(next) => run = next,
                 None => break settlement,

@@ -63,6 +63,11 @@ async fn look_at(core: &Arc<Core>, place: &Place) -> Result<(), StoreError> {
         return Ok(());
     }
     let ended = last(Vec::new()).await?;
+    // Stored since the first look, by an event.
+    if ended.as_ref().is_some_and(|run| !run.status.is_terminal()) {
+        place.found();
+        return Ok(());
+    }
     let next = place.lost(ended.as_ref().map(|run| &run.id));
     if let Some(next) = next.filter(|_| core.config.drive) {
         restart(core, place, next).await;
