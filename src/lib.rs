@@ -78,8 +78,38 @@ pub use store::MemoryStore;
 pub use store::SqlStore;
 pub use time::{Timestamp, parse_duration};
 pub use workflow::{
-    Interceptor, RemoteStep, Result, Step, StepCtx, StepError, Workflow, WorkflowCtx, WorkflowError,
+    Entity, EntityOp, Interceptor, RemoteStep, Result, Step, StepCtx, StepError, Workflow,
+    WorkflowCtx, WorkflowError,
 };
+
+/// Turns an `impl` block into an [`Entity`]: state under a key, with operations that are applied
+/// once and one after the other.
+///
+/// # Examples
+///
+/// ```
+/// use axum_durable::prelude::*;
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default, Serialize, Deserialize, JsonSchema)]
+/// struct PageViews(u64);
+///
+/// #[entity]
+/// impl PageViews {
+///     #[on]
+///     fn seen(&mut self) -> u64 {
+///         self.0 += 1;
+///         self.0
+///     }
+/// }
+///
+/// assert_eq!(PageViews::NAME, "page_views");
+/// assert_eq!(PageViews::SEEN.name(), "seen");
+/// assert_eq!(PageViews(6).seen(), 7); // it stays a method
+/// ```
+#[cfg(feature = "macros")]
+pub use axum_durable_macros::entity;
 
 /// Turns an `async fn` into a step that workers execute.
 ///
@@ -126,6 +156,7 @@ pub use axum_durable_macros::workflow;
 #[doc = include_str!("../docs/children.md")]
 #[doc = include_str!("../docs/dashboard.md")]
 #[doc = include_str!("../docs/determinism.md")]
+#[doc = include_str!("../docs/entities.md")]
 #[doc = include_str!("../docs/events.md")]
 #[doc = include_str!("../docs/guarantees.md")]
 #[doc = include_str!("../docs/operations.md")]

@@ -8,7 +8,7 @@ pub use crate::model::{Backoff, LogLevel, RetryPolicy, Undo};
 pub use crate::time::{Timestamp, parse_duration};
 pub use crate::workflow::ops::{TaskToken, WebhookOptions};
 pub use crate::workflow::{
-    RemoteStep, Result, Step, StepCtx, StepError, Workflow, WorkflowCtx, WorkflowError,
+    Entity, RemoteStep, Result, Step, StepCtx, StepError, Workflow, WorkflowCtx, WorkflowError,
 };
 #[cfg(feature = "macros")]
-pub use axum_durable_macros::{step, workflow};
+pub use axum_durable_macros::{entity, step, workflow};

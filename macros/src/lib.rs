@@ -1,13 +1,14 @@
-//! The `#[workflow]` and `#[step]` attributes of `axum-durable`.
+//! The `#[workflow]`, `#[step]` and `#[entity]` attributes of `axum-durable`.
 //!
 //! Use them through `axum_durable`: what they write names that crate's types. What each file
 //! does: `args` reads what the author wrote, `lints` refuses what would not replay, `rewrite`
-//! spares authors some type annotations, `outline` records the body's shape, and `workflow` and
-//! `step` write the result.
+//! spares authors some type annotations, `outline` records the body's shape, and `workflow`,
+//! `step` and `entity` write the result.
 
 mod args;
 mod body;
 mod emit;
+mod entity;
 mod lints;
 mod outline;
 mod problems;
@@ -62,6 +63,46 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn workflow(attribute: TokenStream, item: TokenStream) -> TokenStream {
     workflow::expand(attribute.into(), &item.into()).into()
+}
+
+/// Turns an `impl` block into an `Entity`: state under a key, and operations on it.
+///
+/// ```text
+/// #[entity(name = "cart")]
+/// impl Cart {
+///     #[on]
+///     fn add(&mut self, item: Item) -> usize { .. }
+/// }
+///
+/// // becomes
+/// impl Cart {
+///     fn add(&mut self, item: Item) -> usize { .. }
+///     const ADD: EntityOp<Cart, Item, usize> = ..;
+/// }
+/// impl Entity for Cart { .. }
+/// ```
+///
+/// The methods stay as they are, and other methods and items may stand beside them. Every process
+/// that links the type knows the entity; nothing needs to be registered.
+///
+/// # The attribute
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `name` | the stored name, at most 64 bytes, without `:` and `~` | the type's name in `snake_case` |
+///
+/// # The operations
+///
+/// A method with `#[on]` is an operation. `#[on(name = "put-in")]` gives it another stored name
+/// than that of the method; the constant is called like the method.
+///
+/// It takes `&mut self`, or `&self` if it only reads, and at most one input (`()` without one). It
+/// is no `async fn` and takes no context: what it returns follows from the state and the input, and
+/// whatever else it does may happen again after a crash. What a `Result` holds is the answer; an
+/// error, which is anything that is `Into<StepError>`, leaves the state as it was.
+#[proc_macro_attribute]
+pub fn entity(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    entity::expand(attribute.into(), &item.into()).into()
 }
 
 /// Turns an `async fn` into a function that returns its `Step` definition, which workers serve

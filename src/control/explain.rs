@@ -86,6 +86,7 @@ impl Waiting {
             (CheckpointKind::Update, Some(until)) => {
                 format!("waiting for update `{name}` since {since}, times out in {until}")
             }
+            (CheckpointKind::EntityCall, until) => entity_sentence(name, &since, until),
             (CheckpointKind::Webhook, None) => {
                 format!("waiting for a post to webhook `{name}` since {since}, without end")
             }
@@ -112,6 +113,14 @@ impl Waiting {
             (kind, None) => format!("waiting for {kind} `{name}` since {since}"),
         }
     }
+}
+
+fn entity_sentence(operation: &str, since: &str, until: Option<String>) -> String {
+    let end = until.map_or_else(
+        || "without end".to_owned(),
+        |it| format!("times out in {it}"),
+    );
+    format!("waiting for the answer of an entity to `{operation}` since {since}, {end}")
 }
 
 /// A span of time for people: its two largest units.

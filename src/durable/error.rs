@@ -64,12 +64,21 @@ pub enum Error {
         #[source]
         failure: Failure,
     },
-    /// There is no answer to the update in the given time. It may be taken yet.
-    #[error("run `{run}` has not answered update `{name}` within {within:?}; it may do so yet")]
+    /// The entity could not do it, and its state is as it was.
+    #[error("operation `{operation}` failed")]
+    EntityFailed {
+        /// The operation's name.
+        operation: Arc<str>,
+        /// Why.
+        #[source]
+        failure: Failure,
+    },
+    /// There is no answer to the update or operation in the given time. It may be taken yet.
+    #[error("run `{run}` has not answered `{name}` within {within:?}; it may do so yet")]
     NoReply {
         /// The run.
         run: RunId,
-        /// The update's name.
+        /// The update's or operation's name.
         name: Arc<str>,
         /// How long it was waited for.
         within: Duration,
@@ -130,6 +139,7 @@ impl Error {
             | Self::NotAtBreakpoint { .. }
             | Self::UpdateRejected { .. }
             | Self::UpdateFailed { .. }
+            | Self::EntityFailed { .. }
             | Self::RunFailed { .. }
             | Self::Refused { .. }
             | Self::NoTransactions { .. } => false,

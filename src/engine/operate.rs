@@ -92,6 +92,11 @@ impl Engine {
         actions::delete(&self.core, run, by).await
     }
 
+    /// Removes an ended run, also one of several of an entity: the newest first.
+    pub(crate) async fn remove_run(&self, run: &RunId, by: &By) -> Result<(), ActionError> {
+        actions::remove(&self.core, run, by).await
+    }
+
     /// Holds a run until it is resumed.
     ///
     /// # Errors

@@ -56,6 +56,11 @@ impl From<Error> for Problem {
                     detail,
                 )
             }
+            Error::EntityFailed { operation, failure } => {
+                let detail = format!("operation `{operation}` failed: {failure}");
+                let title = "Operation failed";
+                Self::new(StatusCode::CONFLICT, "operation-failed", title, detail)
+            }
             Error::NotAtBreakpoint { .. } => {
                 let title = "Not at a breakpoint";
                 let detail = error.to_string();

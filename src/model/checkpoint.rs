@@ -128,6 +128,12 @@ word_enum! {
         Update = "update",
         /// The answer to an update.
         Reply = "reply",
+        /// `ctx.call_entity`: a wait for the answer of an entity.
+        EntityCall = "entity_call",
+        /// `ctx.signal_entity`: an operation that goes out with the run's commit.
+        EntitySignal = "entity_signal",
+        /// What an entity has made of an operation.
+        Operation = "operation",
         /// Where a run that was cancelled has left its body, to undo what it had done.
         Cancel = "cancel",
     }
@@ -153,6 +159,8 @@ impl CheckpointKind {
             | Self::CancelRun
             | Self::Token
             | Self::Emit
+            | Self::EntitySignal
+            | Self::Operation
             | Self::Reply => true,
             Self::Step
             | Self::Remote
@@ -166,6 +174,7 @@ impl CheckpointKind {
             | Self::Breakpoint
             | Self::Webhook
             | Self::Update
+            | Self::EntityCall
             | Self::Cancel => false,
         }
     }
@@ -181,7 +190,12 @@ impl CheckpointKind {
     #[must_use]
     pub const fn waits_for_signal(self) -> bool {
         match self {
-            Self::Signal | Self::Task | Self::Breakpoint | Self::Webhook | Self::Update => true,
+            Self::Signal
+            | Self::Task
+            | Self::Breakpoint
+            | Self::Webhook
+            | Self::Update
+            | Self::EntityCall => true,
             Self::Step
             | Self::Remote
             | Self::Sleep
@@ -202,6 +216,8 @@ impl CheckpointKind {
             | Self::Reply
             | Self::Event
             | Self::Emit
+            | Self::EntitySignal
+            | Self::Operation
             | Self::Child
             | Self::Cancel
             | Self::CancelRun => false,
@@ -229,7 +245,11 @@ impl CheckpointKind {
 
     /// Whether it is written at once, and not with whatever comes next: somebody waits for it.
     pub(crate) const fn is_urgent(self) -> bool {
-        self.is_gate() || matches!(self, Self::Reply | Self::Emit)
+        self.is_gate()
+            || matches!(
+                self,
+                Self::Reply | Self::Emit | Self::EntitySignal | Self::Operation
+            )
     }
 }
 

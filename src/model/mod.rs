@@ -9,6 +9,7 @@ mod attribute_filter;
 mod audit;
 mod checkpoint;
 mod dead;
+pub(crate) mod entity;
 mod event;
 mod failure;
 mod flow;
@@ -32,6 +33,7 @@ pub use checkpoint::{
     Checkpoint, CheckpointKind, CheckpointStatus, LogLevel, StepEvent, StepEventKind, UnknownWord,
 };
 pub use dead::DeadLetter;
+pub(crate) use entity::{EntityAnswer, EntityOutcome, EntityReply, EntityRequest};
 pub use event::{EventId, Facts};
 pub use failure::Failure;
 pub use flow::{Fingerprint, FlowQuery, LiveFlow, LiveFlows};

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::entry::WorkflowEntry;
 use crate::model::Fingerprint;
-use crate::workflow::{IntoWorkflow, OutlineNode, Workflow};
+use crate::workflow::{EntityOperation, IntoWorkflow, OutlineNode, Workflow};
 
 /// What is known of a workflow before it runs: its flow, and the schemas of what goes in and
 /// comes out.
@@ -58,6 +58,21 @@ pub struct WorkflowDescription {
     pub input_schema: Schema,
     /// The JSON Schema of its output.
     pub output_schema: Schema,
+    /// What an entity can do, where this is one: then its input is the state that it begins with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<OperationDescription>,
+}
+
+/// What is known of an operation of an entity.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct OperationDescription {
+    /// Its name.
+    pub name: &'static str,
+    /// The JSON Schema of its input.
+    pub input_schema: Schema,
+    /// The JSON Schema of what it answers.
+    pub output_schema: Schema,
 }
 
 impl WorkflowDescription {
@@ -83,6 +98,15 @@ impl From<&WorkflowEntry> for WorkflowDescription {
             attributes_schema: entry.attributes_schema(),
             input_schema: entry.input_schema(),
             output_schema: entry.output_schema(),
+            operations: entry.operations.iter().map(operation).collect(),
         }
+    }
+}
+
+fn operation(operation: &EntityOperation) -> OperationDescription {
+    OperationDescription {
+        name: operation.name(),
+        input_schema: operation.input_schema(),
+        output_schema: operation.output_schema(),
     }
 }

@@ -11,8 +11,8 @@ use crate::model::{
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::workflow::{
-    Accumulates, AttributesType, BoxFuture, Outline, RunBody, StateNeed, States, Step, StepCtx,
-    StepHandler, StepPolicy, Workflow,
+    Accumulates, AttributesType, BoxFuture, EntityOperation, Outline, RunBody, StateNeed, States,
+    Step, StepCtx, StepHandler, StepPolicy, Workflow,
 };
 
 /// A workflow that can be executed here.
@@ -35,6 +35,8 @@ pub struct WorkflowEntry {
     pub triggers: Vec<Trigger>,
     pub(crate) accumulates: Option<Accumulates>,
     attributes: Option<AttributesType>,
+    /// What an entity can do; nothing for other workflows.
+    pub operations: Arc<[EntityOperation]>,
     input_schema: fn() -> Schema,
     output_schema: fn() -> Schema,
     pub(crate) body: RunBody,
@@ -100,6 +102,7 @@ impl<I, O> From<Workflow<I, O>> for WorkflowEntry {
             triggers: workflow.triggers,
             accumulates: workflow.accumulates,
             attributes: workflow.attributes,
+            operations: workflow.operations,
             input_schema: workflow.input_schema,
             output_schema: workflow.output_schema,
             body: workflow.body,

@@ -6,5 +6,5 @@ mod entry;
 mod triggers;
 
 pub use collect::{Registry, RegistryBuilder, RegistryError};
-pub use describe::WorkflowDescription;
+pub use describe::{OperationDescription, WorkflowDescription};
 pub use entry::{Registered, Registration, StepEntry, WorkflowEntry};

@@ -10,11 +10,13 @@ use uuid::Uuid;
 
 use super::{
     definition::IntoWorkflow,
+    entity::{Entity, EntityOp},
     error::{Result, WorkflowError},
     host::Host,
     ops::{
-        Breakpoint, Child, ContinueAsNew, Draw, EventWait, Gather, LocalStep, OnUpdate, Operation,
-        Remote, SignalWait, Sleep, StepBody, Task, TaskToken, Webhook, WebhookOptions, capture,
+        Breakpoint, Child, ContinueAsNew, Draw, EntityCall, EventWait, Gather, LocalStep, OnUpdate,
+        Operation, Remote, SignalWait, Sleep, StepBody, Task, TaskToken, Webhook, WebhookOptions,
+        capture,
     },
     saga::Saga,
     state::{Inject, MissingState},
@@ -39,6 +41,11 @@ impl WorkflowCtx {
     pub(crate) fn new(host: Arc<dyn Host>) -> Self {
         let saga = Arc::new(Saga::new(Arc::clone(&host)));
         Self { host, saga }
+    }
+
+    /// Who runs it.
+    pub(crate) const fn host(&self) -> &Arc<dyn Host> {
+        &self.host
     }
 
     /// What the run would have to undo.
@@ -392,6 +399,80 @@ impl WorkflowCtx {
         R: Serialize,
     {
         OnUpdate::new(self.open(CheckpointKind::Update, name))
+    }
+
+    /// Has an entity apply an operation, and waits for what that returns. See [`EntityCall`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum_durable::prelude::*;
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Default, Serialize, Deserialize, JsonSchema)]
+    /// struct Stock {
+    ///     left: u32,
+    /// }
+    ///
+    /// #[entity]
+    /// impl Stock {
+    ///     #[on]
+    ///     fn take(&mut self, pieces: u32) -> Result<u32, StepError> {
+    ///         let left = self.left.checked_sub(pieces);
+    ///         self.left = left.ok_or_else(|| StepError::fatal("sold_out", "sold out"))?;
+    ///         Ok(self.left)
+    ///     }
+    ///
+    ///     #[on]
+    ///     fn put(&mut self, pieces: u32) {
+    ///         self.left += pieces;
+    ///     }
+    /// }
+    ///
+    /// #[workflow]
+    /// async fn order(ctx: &WorkflowCtx, item: String) -> Result<u32> {
+    ///     let left = ctx.call_entity(&*item, Stock::TAKE, 1).await?;
+    ///     if left == 0 {
+    ///         ctx.signal_entity("warehouse", Stock::PUT, 100)?;
+    ///     }
+    ///     Ok(left)
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn call_entity<E, I, O>(
+        &self,
+        key: impl AsRef<str>,
+        op: EntityOp<E, I, O>,
+        input: I,
+    ) -> EntityCall<O>
+    where
+        E: Entity,
+        I: Serialize,
+    {
+        EntityCall::new(&self.host, key.as_ref(), op, &input)
+    }
+
+    /// Has an entity apply an operation, and does not wait: it goes out with the run's next
+    /// commit, once. The entity is started unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkflowError::Payload`] if the input has no JSON form, [`WorkflowError::Failed`] with the
+    /// code `invalid_name` if this can be no entity's key, `unknown_entity` if its kind is not
+    /// registered here, `payload_too_large`.
+    #[track_caller]
+    pub fn signal_entity<E, I, O>(
+        &self,
+        key: impl AsRef<str>,
+        op: EntityOp<E, I, O>,
+        input: I,
+    ) -> Result<()>
+    where
+        E: Entity,
+        I: Serialize,
+    {
+        super::ops::signal_entity(&*self.host, key.as_ref(), op, &input)
     }
 
     /// Stands here until somebody lets the run go on, with `durable.continue_run` or over the API.

@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     ctx::WorkflowCtx,
+    entity::EntityOperation,
     error::{Result, WorkflowError},
     outline::Outline,
     state::StateNeed,
@@ -54,6 +55,8 @@ pub struct Workflow<I, O> {
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) accumulates: Option<Accumulates>,
     pub(crate) attributes: Option<AttributesType>,
+    /// What an entity can do; nothing for other workflows.
+    pub(crate) operations: Arc<[EntityOperation]>,
     pub(crate) input_schema: fn() -> Schema,
     pub(crate) output_schema: fn() -> Schema,
     pub(crate) body: RunBody,
@@ -98,8 +101,17 @@ where
             };
             Box::pin(future) as BoxFuture<'static, Result<Payload>>
         };
+        let schemas = [|| schema_for!(I), || schema_for!(O)];
+        Self::erased(WorkflowKey::new(name, version), Arc::new(erased), schemas)
+    }
+}
+
+impl<I, O> Workflow<I, O> {
+    /// A workflow whose body reads and writes payloads; the schemas are of input and output.
+    pub(crate) fn erased(key: WorkflowKey, body: RunBody, schemas: [fn() -> Schema; 2]) -> Self {
+        let [input_schema, output_schema] = schemas;
         Self {
-            key: WorkflowKey::new(name, version),
+            key,
             tags: &[],
             needs: &[],
             outline: &Outline::UNKNOWN,
@@ -107,15 +119,14 @@ where
             triggers: Vec::new(),
             accumulates: None,
             attributes: None,
-            input_schema: || schema_for!(I),
-            output_schema: || schema_for!(O),
-            body: Arc::new(erased),
+            operations: Arc::default(),
+            input_schema,
+            output_schema,
+            body,
             types: PhantomData,
         }
     }
-}
 
-impl<I, O> Workflow<I, O> {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -216,6 +227,7 @@ impl<I, O> Clone for Workflow<I, O> {
             triggers: self.triggers.clone(),
             accumulates: self.accumulates,
             attributes: self.attributes,
+            operations: Arc::clone(&self.operations),
             input_schema: self.input_schema,
             output_schema: self.output_schema,
             body: Arc::clone(&self.body),

@@ -14,7 +14,7 @@ use super::{definition::BoxFuture, interceptor::Interceptors, state::States};
 use crate::id::{RunId, Seq};
 use crate::model::{
     AttributePatch, CheckpointKind, Facts, Failure, InvalidAttributes, OnCancel, RetryPolicy,
-    StepEvent, WorkflowKey,
+    SignalId, StepEvent, WorkflowKey,
 };
 use crate::payload::Payload;
 use crate::time::{Clock, Timestamp};
@@ -51,6 +51,31 @@ pub enum Ask {
     Remote(Box<RemoteAsk>),
     /// Another run.
     Child(Box<ChildAsk>),
+    /// The answer of an entity.
+    Entity(Box<EntityAsk>),
+}
+
+/// An operation that is sent to an entity.
+#[derive(Debug, Clone)]
+pub struct EntitySend {
+    /// The workflow that runs such entities.
+    pub workflow: Arc<str>,
+    /// The entity's first run, which is started unless it exists. Its id is also the token that
+    /// operations are sent to.
+    pub run: RunId,
+    /// Which delivery it is; the same one is taken once.
+    pub id: SignalId,
+    /// The operation.
+    pub request: Payload,
+}
+
+/// A call of an entity.
+#[derive(Debug, Clone)]
+pub struct EntityAsk {
+    /// What is sent, once.
+    pub send: EntitySend,
+    /// The wait for the answer.
+    pub wait: Arc<PrivateAsk>,
 }
 
 /// A wait for an event.
@@ -298,6 +323,16 @@ pub trait Host: fmt::Debug + Send + Sync {
 
     /// Publishes an event, with the next commit.
     fn emit(&self, name: Arc<str>, payload: Payload);
+
+    /// Sends a signal, with the next commit.
+    fn send(&self, id: SignalId, token: Arc<str>, payload: Payload);
+
+    /// Starts an entity unless it is there, and sends an operation to it, with the next commit.
+    ///
+    /// # Errors
+    ///
+    /// A fatal failure: the entity is not known here, or the operation is too large.
+    fn send_to_entity(&self, send: EntitySend) -> Result<(), Failure>;
 
     /// Asks another run to cancel, with the next commit.
     fn cancel_run(&self, run: RunId);

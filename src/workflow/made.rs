@@ -5,6 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     definition::{Workflow, WorkflowFn},
+    entity::{Entity, EntityOperation},
     error::StepError,
     step::{Step, StepFn},
 };
@@ -41,6 +42,20 @@ where
     O: Serialize + JsonSchema + Send + 'static,
 {
     Step::new(name, body)
+}
+
+/// [`EntityOperation::new`] as a plain function, for the same reason.
+#[must_use]
+pub fn define_operation<E, I, O>(
+    name: &'static str,
+    body: fn(&mut E, I) -> Result<O, StepError>,
+) -> EntityOperation
+where
+    E: Entity,
+    I: DeserializeOwned + JsonSchema + 'static,
+    O: Serialize + JsonSchema + 'static,
+{
+    EntityOperation::new(name, body)
 }
 
 /// The future of a body, which moves between threads with its run.

@@ -14,6 +14,7 @@
 mod accumulator;
 mod ctx;
 mod definition;
+mod entity;
 mod error;
 mod host;
 mod interceptor;
@@ -32,13 +33,15 @@ pub(crate) use definition::AttributesType;
 pub use definition::{
     BoxFuture, IntoWorkflow, Outcome as WorkflowOutcome, RunBody, Workflow, WorkflowFn,
 };
+pub use entity::{Entity, EntityOp, EntityOperation};
 pub use error::{Result, StepError, WorkflowError};
 pub use host::{
-    Ask, AttemptReport, Call, Captured, ChildAsk, ChildStart, Dropped, EventAsk, Host, Make,
-    Outcome, PatchState, PrivateAsk, Read, Reading, RemoteAsk, StepPolicy, StepPoll,
+    Ask, AttemptReport, Call, Captured, ChildAsk, ChildStart, Dropped, EntityAsk, EntitySend,
+    EventAsk, Host, Make, Outcome, PatchState, PrivateAsk, Read, Reading, RemoteAsk, StepPolicy,
+    StepPoll,
 };
 pub use interceptor::{Interceptor, Interceptors, StepAttempt};
-pub use made::{define_step, define_workflow, movable, ok};
+pub use made::{define_operation, define_step, define_workflow, movable, ok};
 pub(crate) use ops::{panicked, timed_out};
 pub use outline::{Outline, OutlineArm, OutlineNode};
 pub use state::{Inject, MissingState, StateNeed, States};

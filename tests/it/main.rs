@@ -21,6 +21,7 @@ mod dead;
 mod defects;
 mod divergence;
 mod drift;
+mod entities;
 mod events;
 mod faults;
 mod http;

@@ -10,6 +10,7 @@ use axum_durable::{Access, Durable, DurableRouter, Login, PasswordHash, SqlStore
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::cart::{self, Cart, check_out};
 use crate::config::Config;
 use crate::database;
 use crate::orders;
@@ -36,6 +37,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         .register(ship)
         .register(restock)
         .register(ask_for_review)
+        .register(Cart::entity)
+        .register(check_out)
         .public_url(&config.public_url)
         .drive(config.drive)
         .lease_ttl(config.lease)
@@ -84,6 +87,9 @@ fn router(durable: Durable, console: DurableRouter, shop: Shop) -> Router {
         .route("/orders/{id}/approve", post(orders::approve))
         .route("/orders/{id}/address", put(orders::readdress))
         .route("/orders/{id}/effects", get(orders::effects))
+        .route("/carts/{customer}", get(cart::show))
+        .route("/carts/{customer}/items", post(cart::put_in))
+        .route("/carts/{customer}/checkout", post(cart::place))
         .route("/healthz", get(healthz))
         .merge(console.into_router())
         .layer(DurableLayer::new(durable))

@@ -5,12 +5,14 @@
 //! | `config` | what the environment may set |
 //! | `app` | the routes, the database and the engine put together |
 //! | `orders` | the handlers |
+//! | `cart` | carts: an entity, its handlers, and the workflow that makes orders of one |
 //! | `workflow` | what happens to an order, from reservation to shipment |
 //! | `reviews` | what happens some days later, started by an event |
 //! | `providers/` | the outside world: stock, payments, shipping, mail |
 //! | `entity/`, `migration` | the app's own tables |
 
 mod app;
+mod cart;
 mod config;
 mod database;
 pub mod entity;

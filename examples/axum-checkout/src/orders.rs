@@ -23,9 +23,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// `Json` whose refusal is a problem document.
 #[derive(Debug, FromRequest)]
 #[from_request(via(Json), rejection(Problem))]
-pub(crate) struct Body<T>(T);
+pub(crate) struct Body<T>(pub(crate) T);
 
-fn run_id(order: &str) -> String {
+pub(crate) fn run_id(order: &str) -> String {
     format!("order-{order}")
 }
 

@@ -118,7 +118,12 @@ impl Shop {
 
     /// Follows an order until as many operations have changed, or to its end.
     async fn follow(&self, id: &str, changes: usize) {
-        let url = format!("{}/durable/api/runs/order-{id}/stream", self.url);
+        self.follow_run(&format!("order-{id}"), changes).await;
+    }
+
+    /// Follows a run in the same way.
+    async fn follow_run(&self, id: &str, changes: usize) {
+        let url = format!("{}/durable/api/runs/{id}/stream", self.url);
         let mut stream = self.client.get(url).send().await.unwrap();
         let mut text = String::new();
         while let Some(bytes) = stream.chunk().await.unwrap() {
@@ -277,6 +282,58 @@ async fn the_bank_is_asked_for_large_sums() {
     assert_eq!(shop.effects("yes").await, once(&ONCE));
     let taken_back = once(&["charge", "refund", "release", "reserve"]);
     assert_eq!(shop.effects("no").await, taken_back);
+}
+
+#[tokio::test]
+async fn a_cart_becomes_orders_once_whenever_the_shop_is_killed() {
+    let folder = TempDir::new().unwrap();
+    let mut shop = Shop::open(folder.path(), &[]).await;
+    let put_in = |sku: &str, quantity: u32| {
+        json!({"sku": sku, "quantity": quantity, "cents": 999}).to_string()
+    };
+    for (pieces, body) in [
+        (2, put_in("mug", 2)),
+        (3, put_in("mug", 1)),
+        (4, put_in("mug", 1)),
+    ] {
+        let told = shop.post("/carts/ada/items", body).await;
+        assert_eq!(
+            told.json::<Value>().await.unwrap(),
+            json!({"pieces": pieces})
+        );
+        shop.kill().await;
+        shop = Shop::open(folder.path(), &[]).await;
+    }
+    let refused = shop.post("/carts/ada/items", put_in("mug", 0)).await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    let cart = shop.get("/carts/ada").await;
+    assert_eq!(
+        cart["lines"],
+        json!([{"sku": "mug", "quantity": 4, "cents": 999}])
+    );
+
+    shop.decide("c-1", true).await;
+    for id in ["c", "empty"] {
+        let asked = json!({"id": id, "email": "ada@example.com"}).to_string();
+        let placed = shop.post("/carts/ada/checkout", asked.clone()).await;
+        assert_eq!(placed.status(), StatusCode::ACCEPTED);
+        shop.kill().await;
+        shop = Shop::open(folder.path(), &[]).await;
+        shop.post("/carts/ada/checkout", asked).await;
+        shop.follow_run(&format!("check-out-{id}"), usize::MAX)
+            .await;
+    }
+    let done = shop.get("/durable/api/runs/check-out-c").await;
+    assert_eq!(done["run"]["output"], json!(["c-1"]));
+    let empty = shop.get("/durable/api/runs/check-out-empty").await;
+    assert_eq!(empty["run"]["error"]["code"], "empty_cart");
+    assert_eq!(shop.ended("c-1").await["output"]["outcome"], "shipped");
+    assert_eq!(shop.get("/orders/c-1").await["order"]["total_cents"], 3_996);
+    assert_eq!(shop.get("/carts/ada").await["lines"], json!([]));
+    let orders = number(folder.path(), "SELECT COUNT(*) FROM orders").await;
+    assert_eq!(orders, 1);
+    let booked = number(folder.path(), "SELECT booked_cents FROM orders").await;
+    assert_eq!(booked, 3_996);
 }
 
 #[tokio::test]

@@ -210,6 +210,9 @@ const fn has_result(kind: CheckpointKind) -> bool {
         | CheckpointKind::Reply
         | CheckpointKind::Cancel
         | CheckpointKind::Emit
+        | CheckpointKind::EntityCall
+        | CheckpointKind::EntitySignal
+        | CheckpointKind::Operation
         | CheckpointKind::Unseen => false,
     }
 }

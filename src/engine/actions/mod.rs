@@ -22,7 +22,7 @@ pub use amend::ActionError;
 pub use cancel::CancelOutcome;
 pub(crate) use cancel::cancel;
 pub(crate) use complete::complete;
-pub(crate) use delete::delete;
+pub(crate) use delete::{delete, remove};
 pub use event::{EventOutcome, EventRequest};
 pub(crate) use event::{publication, publish_event};
 pub(crate) use force_fail::force_fail;

@@ -23,15 +23,15 @@ use crate::engine::{
 };
 use crate::id::{RunId, Seq};
 use crate::model::{
-    AttributePatch, Checkpoint, CheckpointStatus, Failure, InboxBody, InvalidAttributes,
+    AttributePatch, Checkpoint, CheckpointStatus, Failure, InboxBody, InvalidAttributes, SignalId,
     WorkflowKey, mix,
 };
 use crate::payload::Payload;
 use crate::store::{Delivery, RunRecord};
 use crate::time::{Clock, Timestamp};
 use crate::workflow::{
-    Ask, AttemptReport, BoxFuture, Call, Captured, Dropped, Host, Interceptors, Make, Outcome,
-    PatchState, States, StepPolicy, StepPoll, panicked,
+    Ask, AttemptReport, BoxFuture, Call, Captured, Dropped, EntitySend, Host, Interceptors, Make,
+    Outcome, PatchState, States, StepPolicy, StepPoll, panicked,
 };
 
 /// A run in memory. Its context, its driver and the rest of the engine share it.
@@ -218,6 +218,24 @@ impl Host for RunHost {
             beyond.starts.extend(batch.starts);
             beyond.sends.extend(batch.deliveries);
         }
+    }
+
+    fn send(&self, id: SignalId, token: Arc<str>, payload: Payload) {
+        let at = self.core.now();
+        let mut state = self.state();
+        if !state.cursor.has_fault() {
+            let signal = Delivery::Signal {
+                id,
+                token,
+                payload,
+                at,
+            };
+            state.pending.beyond().sends.push(signal);
+        }
+    }
+
+    fn send_to_entity(&self, send: EntitySend) -> Result<(), Failure> {
+        self.send_operation(&mut self.state(), &send)
     }
 
     fn cancel_run(&self, run: RunId) {

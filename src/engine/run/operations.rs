@@ -106,6 +106,12 @@ impl RunHost {
                 self.wait_stored(state, seq, was_waiting);
             }
             Some(Ask::Private(ask)) => self.begin_private(state, seq, ask, was_waiting),
+            Some(Ask::Entity(ask)) => {
+                if !was_waiting && let Err(failure) = self.ask_entity(state, seq, &ask.send) {
+                    return state.ready(seq, Outcome::Failed(Box::new(failure)));
+                }
+                self.begin_private(state, seq, ask.wait, was_waiting);
+            }
             Some(Ask::Remote(ask)) => {
                 if !was_waiting && let Err(failure) = self.check(&ask.input) {
                     return state.ready(seq, Outcome::Failed(Box::new(failure)));

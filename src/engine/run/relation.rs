@@ -10,9 +10,9 @@ use crate::engine::{actions::check_attributes, core::Core, tell::tell_all};
 use crate::id::{FencingToken, RunId, Seq};
 use crate::model::{Attributes, Failure, NewRun, Parent, Run, StepEvent, StepEventKind};
 use crate::payload::Payload;
-use crate::store::{CommitAck, DeliveryAck, NewJoin, RunRecord, StartAck};
+use crate::store::{CommitAck, Delivery, DeliveryAck, NewJoin, RunRecord, StartAck};
 use crate::time::Timestamp;
-use crate::workflow::{ChildAsk, ChildStart};
+use crate::workflow::{ChildAsk, ChildStart, EntitySend};
 
 /// What is kept of a run for those that it continues as, and for its end.
 #[derive(Debug)]
@@ -90,6 +90,57 @@ impl RunHost {
         new.parent = Some(Parent::new(self.identity.run.clone(), start.on_cancel));
         new.deadline = start.execution_timeout.map(|length| new.due_at + length);
         Ok(new)
+    }
+
+    /// Sends an operation to an entity on behalf of the one at `seq`, which waits for the answer.
+    pub(super) fn ask_entity(
+        &self,
+        state: &mut State,
+        seq: Seq,
+        send: &EntitySend,
+    ) -> Result<(), Failure> {
+        self.send_operation(state, send)?;
+        if let Some(slot) = state.cursor.slot(seq) {
+            let kind = StepEventKind::Run {
+                run: send.run.clone(),
+            };
+            slot.events
+                .push(StepEvent::new(self.core.now(), slot.attempt, kind));
+        }
+        Ok(())
+    }
+
+    /// Writes down that an entity is started, unless it is there, and gets an operation.
+    ///
+    /// Both are in one commit with the record that says so: after a crash there is nothing of it,
+    /// or everything. The entity has no parent, since it lives longer than who happens to be first.
+    pub(super) fn send_operation(
+        &self,
+        state: &mut State,
+        send: &EntitySend,
+    ) -> Result<(), Failure> {
+        self.check_input(&send.request)?;
+        let Some(entry) = self.core.registry.newest(&send.workflow) else {
+            let message = format!("this process does not register `{}`", send.workflow);
+            return Err(Failure::fatal("unknown_entity", message));
+        };
+        if state.cursor.has_fault() {
+            return Ok(());
+        }
+        let new = entry.new_run(send.run.clone(), Payload::null(), self.core.now());
+        let mut new = self.begun_here(new);
+        new.tags = entry.tags.iter().map(|tag| Arc::from(*tag)).collect();
+        let beyond = state.pending.beyond();
+        if beyond.starts.iter().all(|it| it.id != new.id) {
+            beyond.starts.push(new);
+        }
+        beyond.sends.push(Delivery::Signal {
+            id: send.id,
+            token: send.run.as_str().into(),
+            payload: send.request.clone(),
+            at: self.core.now(),
+        });
+        Ok(())
     }
 
     fn check_input(&self, input: &Payload) -> Result<(), Failure> {

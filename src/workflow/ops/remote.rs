@@ -82,6 +82,7 @@ impl<O, I> Remote<O, I> {
             | Ask::Signal { .. }
             | Ask::Event(_)
             | Ask::Private(_)
+            | Ask::Entity(_)
             | Ask::Child(_) => Payload::null(),
         };
         (&mut self.operation, Arc::clone(&self.saga), input)
@@ -94,6 +95,7 @@ impl<O, I> Remote<O, I> {
             | Ask::Signal { .. }
             | Ask::Event(_)
             | Ask::Private(_)
+            | Ask::Entity(_)
             | Ask::Child(_) => None,
         }
     }

@@ -4,8 +4,8 @@
 use axum_durable::{prelude::*, workflow::ops::StepTransaction};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, ExprTrait as _,
-    QueryFilter as _,
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _,
+    ExprTrait as _, QueryFilter as _,
     sea_query::{Expr, OnConflict},
 };
 
@@ -18,6 +18,12 @@ impl Shop {
     /// run in the same one.
     pub(crate) async fn take_order(&self, placed: &Order) -> Result<DatabaseTransaction, DbErr> {
         let tx = self.begin_transaction().await?;
+        Self::enter(placed, &tx).await?;
+        Ok(tx)
+    }
+
+    /// Writes the order's row, unless the order is there.
+    pub(crate) async fn enter(placed: &Order, tx: &impl ConnectionTrait) -> Result<(), DbErr> {
         let row = order::ActiveModel {
             id: Set(placed.id.clone()),
             sku: Set(placed.sku.clone()),
@@ -30,9 +36,9 @@ impl Shop {
                     .do_nothing_on([order::Column::Id])
                     .to_owned(),
             )
-            .exec_without_returning(&tx)
+            .exec_without_returning(tx)
             .await?;
-        Ok(tx)
+        Ok(())
     }
 
     /// Books the price of an order. It adds, so that twice would show.

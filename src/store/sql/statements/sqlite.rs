@@ -242,7 +242,8 @@ UPDATE durable_runs SET status = $2, owner = NULL, token = token + 1,
     requeue: &[
         "
 DELETE FROM durable_checkpoints WHERE run_no = $1 AND (status IN ('abandoned', 'fatal')
-    OR (kind IN ('signal', 'child', 'task', 'breakpoint', 'webhook', 'update', 'event') AND status = 'waiting'
+    OR (kind IN ('signal', 'child', 'task', 'breakpoint', 'webhook', 'update', 'entity_call',
+        'event') AND status = 'waiting'
         AND (SELECT status FROM durable_runs WHERE no = $1) <> 'blocked'));",
         "
 UPDATE durable_runs SET status = 'pending', failure = NULL, output = NULL, recoveries = 0,
