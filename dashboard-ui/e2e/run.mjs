@@ -436,8 +436,8 @@ test("new runs wait behind a pill, and rows change in place", async ({ shop, pag
   equal(await row(page, "order-p-2").count(), 0, "rows that moved in");
   await shop.approve("p-1");
   await row(page, "order-p-1").getByText("Completed").waitFor();
-  // The parcel of the order is a run too.
-  await page.getByRole("button", { name: "3 new runs" }).click();
+  // The parcel of the order is a run too, and so is the question that its shipment starts.
+  await page.getByRole("button", { name: "4 new runs" }).click();
   await row(page, "order-p-3").waitFor();
   await row(page, "parcel-p-1").waitFor();
 });
@@ -790,6 +790,20 @@ test(
   },
   { DURABLE_DRIVE: "false" },
 );
+
+test("a workflow says which events start it, and its runs are there", async ({ shop, page }) => {
+  await page.goto(`${shop.origin}/durable/workflows`);
+  const known = page.getByRole("row", { name: /ask-for-review/ });
+  await known.getByText("started by order.shipped").waitFor();
+  equal(await axe(page), [], "what breaks rules");
+  await known.getByRole("link", { name: "ask-for-review", exact: true }).click();
+  await page.getByText("Started by events").waitFor();
+  await shop.order("t-1");
+  await shop.approve("t-1");
+  await shop.run("order-t-1", (run) => run.status === "completed");
+  await page.getByRole("tab", { name: "Runs" }).click();
+  await page.getByRole("tabpanel").getByText("Sleeping").waitFor();
+});
 
 test("other sites may neither act nor frame", async ({ shop, page }) => {
   await shop.order("h-1");

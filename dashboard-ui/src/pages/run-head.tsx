@@ -24,6 +24,7 @@ import { useId, useMemo, useState } from "react";
 import { runsQuery, useMay } from "../api/queries";
 import type { Ask } from "../lib/allowed";
 import { plural } from "../lib/format";
+import { token } from "../lib/search";
 import { runIsCutOff } from "../lib/status";
 import { Button, CopyButton, Dialog, Field, INPUT, PageHead, RunState, Tag } from "../ui/kit";
 import { Ago, At, Took, Until } from "../ui/time";
@@ -91,11 +92,14 @@ export function Head({
   run,
   can,
   tokens,
+  deadLetter,
   onAsk,
 }: {
   run: RunSummary;
   can: ReadonlySet<Ask>;
   tokens: string[];
+  /** The run that was started because this one was given up. */
+  deadLetter?: string | null;
   onAsk: (what: Ask) => void;
 }) {
   const may = useMay();
@@ -113,7 +117,7 @@ export function Head({
         {" / "}
         <Link
           to="/runs"
-          search={{ q: `workflow:${run.workflow}` }}
+          search={{ q: token("workflow", run.workflow) }}
           className="hover:text-ink hover:underline"
         >
           {run.workflow}
@@ -203,6 +207,7 @@ export function Head({
           </span>
         )}
         {run.parent != null && <Relative name="parent" id={run.parent} />}
+        {deadLetter != null && <Relative name="dead letter" id={deadLetter} />}
         {run.next != null && <Relative name="continued as" id={run.next} />}
         {run.recoveries > 0 && <span>{plural(run.recoveries, "recovery", "recoveries")}</span>}
         {run.owner != null && !run.is_terminal && (

@@ -170,7 +170,7 @@ function Loaded({ detail }: { detail: RunDetail }) {
   const close = () => setAsked(undefined);
   return (
     <div className="flex min-h-0 flex-1 flex-col">
-      <Head run={run} can={can} tokens={tokens} onAsk={setAsked} />
+      <Head run={run} can={can} tokens={tokens} deadLetter={detail.dead_letter} onAsk={setAsked} />
       <Banner run={run} />
       <div className="flex items-center justify-between gap-4 border-b border-line px-4">
         <Tabs label="Views of the run" tabs={[...VIEWS]} now={view} onPick={pickView} />
