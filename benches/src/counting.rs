@@ -17,10 +17,10 @@ use axum_durable::{
     payload::Payload,
     store::{
         AmendStore, Amended, Amendment, Batch, BatchAck, Claim, Claimed, CommitStore, Custody,
-        Delivery, DeliveryAck, Fork, LeaseStore, Letter, LivenessLock, Outlook, ReadStore,
-        Recovery, RunRecord, StartAck, Store, StoreError,
+        Delivery, DeliveryAck, Forget, Forgotten, Fork, LeaseStore, Letter, LivenessLock, Outlook,
+        Prune, PruneStore, Pruned, ReadStore, Recovery, RunRecord, StartAck, Store, StoreError,
     },
-    time::Clock,
+    time::{Clock, Timestamp},
 };
 use tokio::time::Instant;
 
@@ -165,8 +165,9 @@ impl LeaseStore for Counting {
         &self,
         instance: &InstanceId,
         workflows: &[WorkflowKey],
+        namespace: Option<&str>,
     ) -> Result<Outlook, StoreError> {
-        self.inner.look(instance, workflows).await
+        self.inner.look(instance, workflows, namespace).await
     }
 }
 
@@ -228,6 +229,25 @@ impl AmendStore for Counting {
 
     async fn audit_log(&self, run: &RunId, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         self.inner.audit_log(run, limit).await
+    }
+}
+
+#[async_trait]
+impl PruneStore for Counting {
+    async fn prune(&self, prune: &Prune) -> Result<Pruned, StoreError> {
+        self.inner.prune(prune).await
+    }
+
+    async fn end_of_newest(
+        &self,
+        statuses: &[RunStatus],
+        keep: u64,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.end_of_newest(statuses, keep).await
+    }
+
+    async fn forget(&self, forget: &Forget) -> Result<Forgotten, StoreError> {
+        self.inner.forget(forget).await
     }
 }
 

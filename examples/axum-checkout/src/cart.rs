@@ -36,12 +36,12 @@ impl Cart {
         if line.quantity == 0 {
             return Err(StepError::fatal("nothing", "put in at least one piece"));
         }
-        match self.lines.iter_mut().find(|it| it.sku == line.sku) {
-            Some(there) => there.quantity = there.quantity.saturating_add(line.quantity),
-            None if self.lines.len() >= MOST_LINES => {
-                return Err(StepError::fatal("full", "the cart is full"));
-            }
-            None => self.lines.push(line),
+        if let Some(there) = self.lines.iter_mut().find(|it| it.sku == line.sku) {
+            there.quantity = there.quantity.saturating_add(line.quantity);
+        } else if self.lines.len() >= MOST_LINES {
+            return Err(StepError::fatal("full", "the cart is full"));
+        } else {
+            self.lines.push(line);
         }
         Ok(self.lines.iter().map(|it| it.quantity).sum())
     }
