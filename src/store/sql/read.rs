@@ -81,26 +81,9 @@ impl ReadStore for SqlStore {
             text += &format!(" AND parent = {}", next());
             args = args.with(parent.to_string());
         }
-        if let Some(tag) = &query.tag {
-            let tag_is = next();
-            text += &format!(
-                " AND EXISTS (SELECT 1 FROM durable_tags t WHERE t.tag = {tag_is} AND t.run_no = r.no)"
-            );
-            args = args.with(tag.to_string());
-        }
-        for filter in &query.attributes {
-            let condition;
-            (condition, args) = attributes::condition(filter, args, &mut next);
-            text += &condition;
-        }
-        if let Some(namespace) = &query.namespace {
-            text += &format!(" AND namespace = {}", next());
-            args = args.with(namespace.to_string());
-            if &**namespace != DEFAULT_NAMESPACE {
-                // It follows, and leads to the index of the others.
-                text += " AND namespace <> 'default'";
-            }
-        }
+        let labels;
+        (labels, args) = of_labels(query, args, &mut next);
+        text += &labels;
         if let Some(prefix) = &query.id_prefix {
             // A range, which the index of the ids serves; no id holds the last character.
             text += &format!(" AND id >= {} AND id < {}", next(), next());
@@ -245,6 +228,36 @@ impl SqlStore {
         session.finish();
         Ok(sets)
     }
+}
+
+/// The conditions on what runs are found by: tag, search attributes, namespace.
+fn of_labels<'a>(
+    query: &RunQuery,
+    mut args: Args<'a>,
+    next: &mut impl FnMut() -> String,
+) -> (String, Args<'a>) {
+    let mut text = String::new();
+    if let Some(tag) = &query.tag {
+        let tag_is = next();
+        text += &format!(
+            " AND EXISTS (SELECT 1 FROM durable_tags t WHERE t.tag = {tag_is} AND t.run_no = r.no)"
+        );
+        args = args.with(tag.to_string());
+    }
+    for filter in &query.attributes {
+        let condition;
+        (condition, args) = attributes::condition(filter, args, next);
+        text += &condition;
+    }
+    if let Some(namespace) = &query.namespace {
+        text += &format!(" AND namespace = {}", next());
+        args = args.with(namespace.to_string());
+        if &**namespace != DEFAULT_NAMESPACE {
+            // It follows, and leads to the index of the others.
+            text += " AND namespace <> 'default'";
+        }
+    }
+    (text, args)
 }
 
 /// Reads every row.
