@@ -1,6 +1,6 @@
 //! What a cancellation that undoes would undo, as far as it can be said without running code.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::id::{RunId, Seq};
 use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus};
@@ -109,16 +109,16 @@ fn plan(record: &RunRecord, outline: &'static Outline) -> UndoPlan {
 /// What a workflow's source says of its steps.
 struct Source {
     file: &'static str,
-    by_place: HashMap<(u32, &'static str), &'static str>,
-    by_name: HashMap<&'static str, Told>,
+    by_place: BTreeMap<(u32, &'static str), &'static str>,
+    by_name: BTreeMap<&'static str, Told>,
 }
 
 impl Source {
     fn of(outline: &'static Outline) -> Self {
         let mut source = Self {
             file: outline.file,
-            by_place: HashMap::new(),
-            by_name: HashMap::new(),
+            by_place: BTreeMap::new(),
+            by_name: BTreeMap::new(),
         };
         source.read(outline.nodes);
         source

@@ -40,21 +40,13 @@ impl From<Error> for Problem {
             }
             Error::UpdateRejected { .. } => {
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
-                Self::new(
-                    status,
-                    "update-rejected",
-                    "Update rejected",
-                    error.to_string(),
-                )
+                let title = "Update rejected";
+                Self::new(status, "update-rejected", title, error.to_string())
             }
             Error::UpdateFailed { name, failure } => {
                 let detail = format!("update `{name}` failed: {failure}");
-                Self::new(
-                    StatusCode::CONFLICT,
-                    "update-failed",
-                    "Update failed",
-                    detail,
-                )
+                let title = "Update failed";
+                Self::new(StatusCode::CONFLICT, "update-failed", title, detail)
             }
             Error::EntityFailed { operation, failure } => {
                 let detail = format!("operation `{operation}` failed: {failure}");

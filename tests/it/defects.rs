@@ -190,13 +190,11 @@ async fn a_wait_is_no_failure_that_could_be_caught(world: World) {
                 };
                 let hotel = ctx.step("hotel", async || Ok::<_, StepError>(()));
                 hotel.compensate("no hotel", undo).await?;
-                match ctx.wait_for_signal::<u32>("go").await {
-                    Ok(value) => Ok(value),
-                    Err(_) => {
-                        ctx.rollback().await?;
-                        Ok(0)
-                    }
-                }
+                let Ok(value) = ctx.wait_for_signal::<u32>("go").await else {
+                    ctx.rollback().await?;
+                    return Ok(0);
+                };
+                Ok(value)
             }
         })
     };

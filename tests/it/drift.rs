@@ -46,7 +46,7 @@ fn key() -> WorkflowKey {
     WorkflowKey::new("pay", 1)
 }
 
-fn flow_of(workflow: Workflow<u32, u32>) -> Option<Fingerprint> {
+fn flow_of(workflow: &Workflow<u32, u32>) -> Option<Fingerprint> {
     workflow.outline().fingerprint()
 }
 
@@ -58,7 +58,7 @@ async fn runs_that_were_begun_under_another_flow_are_counted(world: World) {
     }
     app.send("go:done", ()).await;
     assert_eq!(app.ended("done").await.status, RunStatus::Completed);
-    assert_eq!(app.record("a").await.run.fingerprint, flow_of(pay()));
+    assert_eq!(app.record("a").await.run.fingerprint, flow_of(&pay()));
     let drift = app.drift().await.unwrap();
     assert!(drift.is_complete);
     let version = &drift.versions[&key()];
@@ -135,13 +135,13 @@ async fn every_way_to_start_a_run_notes_its_flow(world: World) {
     app.begin(&family(), 1, "first").await;
     app.ended("first").await;
     assert_eq!(app.ended("first~1").await.status, RunStatus::Completed);
-    assert_eq!(app.record("first").await.run.fingerprint, flow_of(family()));
+    assert_eq!(app.record("first").await.run.fingerprint, flow_of(&family()));
     assert_eq!(
         app.record("first~1").await.run.fingerprint,
-        flow_of(family())
+        flow_of(&family())
     );
     let child = app.record("the-child").await.run;
-    assert_eq!(child.fingerprint, flow_of(grandchild()));
+    assert_eq!(child.fingerprint, flow_of(&grandchild()));
     app.fork("first").id("fork").await.unwrap();
-    assert_eq!(app.record("fork").await.run.fingerprint, flow_of(family()));
+    assert_eq!(app.record("fork").await.run.fingerprint, flow_of(&family()));
 }

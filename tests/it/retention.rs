@@ -203,7 +203,7 @@ async fn old_runs_go_behind_a_codec_too() {
     let world = World::sqlite();
     let retention = Retention::new().policy(Keep::of(ENDED_WELL).max_age(DAY));
     let app = world
-        .open(move |it| builder(it, retention.clone()).codec(Backwards))
+        .open(move |it| builder(it, retention).codec(Backwards))
         .await;
     app.begin(&brief(), false, "old").await;
     app.ended("old").await;

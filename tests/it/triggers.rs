@@ -248,7 +248,7 @@ async fn a_payload_that_does_not_fit_fails_where_people_see_it(world: World) {
         app.output::<u64>(&started("placed", "one", "ship")).await,
         7
     );
-    let mended = app.retry_with_input(refused.as_str(), &7);
+    let mended = app.retry_with_input(refused.as_str(), 7);
     soon("the retry", mended).await.unwrap();
     assert_eq!(app.output::<u32>(&refused).await, 7);
 }

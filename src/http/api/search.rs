@@ -112,16 +112,15 @@ fn cut(text: &str) -> Vec<Token<'_>> {
             Some(end) => (&rest[..end], &rest[end + 1..]),
             None => ("", rest),
         };
-        let (value, is_open, after) = match behind.strip_prefix('"') {
-            Some(quoted) => match quoted.split_once('"') {
+        let (value, is_open, after) = if let Some(quoted) = behind.strip_prefix('"') {
+            match quoted.split_once('"') {
                 Some((value, after)) => (value, false, after),
                 None => (quoted, true, ""),
-            },
-            None => {
-                let end = behind.find(|letter| is_blank(letter) || letter == '"');
-                let (value, after) = behind.split_at(end.unwrap_or(behind.len()));
-                (value, false, after)
             }
+        } else {
+            let end = behind.find(|letter| is_blank(letter) || letter == '"');
+            let (value, after) = behind.split_at(end.unwrap_or(behind.len()));
+            (value, false, after)
         };
         tokens.push(Token {
             text: &rest[..rest.len() - after.len()],

@@ -32,19 +32,19 @@ impl SqlStore {
             let run = record::run_id(row, 4)?;
             let last = found.flows.last_mut();
             // The runs of a flow stand together.
-            match last.filter(|it| it.workflow == workflow && it.fingerprint == fingerprint) {
-                Some(flow) => flow.oldest.push(run),
-                None => {
-                    let runs = record::count(row, 3)?;
-                    looked_at += runs;
-                    found.flows.push(LiveFlow {
-                        workflow,
-                        fingerprint,
-                        runs,
-                        oldest: vec![run],
-                    });
-                }
+            let same = last.filter(|it| it.workflow == workflow && it.fingerprint == fingerprint);
+            if let Some(flow) = same {
+                flow.oldest.push(run);
+                continue;
             }
+            let runs = record::count(row, 3)?;
+            looked_at += runs;
+            found.flows.push(LiveFlow {
+                workflow,
+                fingerprint,
+                runs,
+                oldest: vec![run],
+            });
         }
         // Databases take a large fingerprint for a negative number.
         let flows = &mut found.flows;

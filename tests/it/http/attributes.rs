@@ -144,7 +144,7 @@ async fn attributes_are_changed_or_withheld_before_they_are_shown() {
         .with_durable(app.durable.clone());
     for path in [format!("{RUNS}/one"), format!("{RUNS}?attr=total:eq:5")] {
         let answer = ask(&router, local("GET", &path)).await.json();
-        let run = answer.get("run").unwrap_or(&answer["runs"][0]);
+        let run = answer.get("run").unwrap_or_else(|| &answer["runs"][0]);
         let expected = json!({"total": "some", "vip": false});
         assert_eq!(run["attributes"], expected, "{path}");
     }

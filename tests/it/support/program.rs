@@ -350,7 +350,7 @@ async fn eval_sequential(ctx: &WorkflowCtx, env: &Env, node: &Node, turn: u32) -
             let heard = ctx.wait_for_event::<u64>(format!("told{id}")).await;
             fold(u64::from(told), heard.unwrap_or(97))
         }
-        Node::Child { id } => ctx.child(&child(), *id).await.unwrap_or(96),
+        Node::Child { id } => ctx.child(child(), *id).await.unwrap_or(96),
         Node::Capture { id } => capture(ctx, *id).unwrap_or(95),
         Node::Seq(nodes) => {
             let mut all = 3;

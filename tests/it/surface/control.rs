@@ -153,7 +153,7 @@ fn a_letter_of_a_dead_run() -> Entry {
             "undertaker",
             it,
             |ctx, ledger, dead: DeadLetter| async move {
-                effect(&ctx, &ledger, "tell", dead.run_id.to_string()).await
+                effect(&ctx, &ledger, "tell", String::from(dead.run_id.as_str())).await
             },
         )
     };

@@ -251,7 +251,7 @@ fn a_webhook() -> Entry {
         noting("hooked", it, |ctx, ledger, ()| async move {
             let options = WebhookOptions::new().one_shot();
             let hook = ctx.webhook_with::<u32>(options);
-            let given = hook.token().to_string();
+            let given = hook.token().to_owned();
             let give = async || {
                 ledger.keep("hook", given.clone());
                 Ok::<_, StepError>(())
