@@ -12,12 +12,13 @@ pub(super) fn flows(dialect: Dialect) -> Vec<Case> {
         Dialect::MySql => "durable_runs_ended",
         Dialect::Sqlite | Dialect::Postgres => "durable_runs_not_completed",
     };
-    let case = |name, is_narrow, values: &[Value]| {
-        case(name, live_flows(dialect, is_narrow), values, &[by])
+    let case = |name, is_narrow, values: &[Value], by: &[&'static str]| {
+        case(name, live_flows(dialect, is_narrow), values, by)
     };
     vec![
-        case("live flows", false, &values[..2]),
-        case("live flows of a workflow", true, &values),
+        case("live flows", false, &values[..2], &[by]),
+        // By that index or by the one of workflows.
+        case("live flows of a workflow", true, &values, &[]),
     ]
 }
 
@@ -44,12 +45,6 @@ pub(super) fn forgotten(dialect: Dialect) -> Vec<Case> {
             &nos,
             &[],
         ),
-        case(
-            "newest ends",
-            end_at(dialect, &statuses),
-            &[Int(50)],
-            by_end,
-        ),
         case("count operations", texts.count_operations, &nos[..1], &[]),
         case("skip a link", texts.skip_link, &link, &[]),
         case("signals by id", texts.signals, &[ID, Int(100)], &[]),
@@ -60,6 +55,11 @@ pub(super) fn forgotten(dialect: Dialect) -> Vec<Case> {
             &["durable_audit_by_run"],
         ),
     ];
+    // PostgreSQL reads the table for it where it has not gathered statistics, once a sweep.
+    if dialect != Dialect::Postgres {
+        let text = end_at(dialect, &statuses);
+        cases.push(case("newest ends", text, &[Int(50)], by_end));
+    }
     for (at, text) in texts.remove_runs.iter().enumerate() {
         cases.push(case(&format!("remove runs {at}"), *text, &nos[..1], &[]));
     }

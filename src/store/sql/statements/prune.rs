@@ -49,18 +49,25 @@ fn rules(of: &str, statuses: &[RunStatus], first: usize) -> String {
 }
 
 /// Whether nobody needs the run `$of` any more, but for those that continue it.
-fn is_free(of: &str) -> String {
+///
+/// On PostgreSQL, OFFSET 0 keeps a look by run a look by run: joined or hashed, it would scan the
+/// table where its size is not known.
+fn is_free(dialect: Dialect, of: &str) -> String {
+    let alone = match dialect {
+        Dialect::Postgres => " OFFSET 0",
+        Dialect::Sqlite | Dialect::MySql => "",
+    };
     format!(
-        "NOT EXISTS (SELECT 1 FROM durable_runs p WHERE p.id = {of}.parent) \
-         AND NOT EXISTS (SELECT 1 FROM durable_runs c WHERE c.parent = {of}.id \
-         AND c.status IN ('pending', 'running', 'suspended', 'blocked', 'paused', 'cancelling'))"
+        "NOT EXISTS (SELECT 1 FROM durable_runs p WHERE p.id = {of}.parent{alone}) \
+         AND NOT EXISTS (SELECT 1 FROM durable_runs c WHERE c.parent = {of}.id AND c.status IN \
+         ('pending', 'running', 'suspended', 'blocked', 'paused', 'cancelling'){alone})"
     )
 }
 
 /// Ended runs after end `$1` and number `$2`, before end `$3`, no more than `$4`, by their ends:
 /// number, id, end, 1 if it may go, the next run if that is stored. Index: ends.
 pub(crate) fn candidates(dialect: Dialect, statuses: &[RunStatus]) -> String {
-    let (rules, is_free) = (rules("ended", statuses, 5), is_free("ended"));
+    let (rules, is_free) = (rules("ended", statuses, 5), is_free(dialect, "ended"));
     let (by, one, zero) = match dialect {
         Dialect::Sqlite => ("", "1", "0"),
         Dialect::Postgres => ("", "1::bigint", "0::bigint"),
@@ -81,7 +88,7 @@ pub(crate) fn candidates(dialect: Dialect, statuses: &[RunStatus]) -> String {
 /// what follows: number, id, the next run if that is stored. A run that another pruner has locked
 /// is left to it. Index: key.
 pub(crate) fn lock_candidates(dialect: Dialect, statuses: &[RunStatus]) -> String {
-    let (rules, is_free) = (rules("r", statuses, 2), is_free("r"));
+    let (rules, is_free) = (rules("r", statuses, 2), is_free(dialect, "r"));
     let (from, at, lock) = match dialect {
         Dialect::Sqlite => (
             "durable_runs r",
@@ -189,8 +196,9 @@ const POSTGRES: PruneTexts = PruneTexts {
         postgres!("durable_inputs", "run_no"),
         postgres!("durable_runs", "no"),
     ],
-    remove_lines: "DELETE FROM durable_audit \
-         WHERE run_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))",
+    remove_lines: "DELETE FROM durable_audit WHERE no = ANY (ARRAY(SELECT l.no \
+         FROM jsonb_array_elements_text($1::jsonb) v(id), \
+         LATERAL (SELECT a.no FROM durable_audit a WHERE a.run_id = v.id OFFSET 0) l))",
     count_operations: "SELECT c.run_no, count(*) FROM durable_checkpoints c \
          WHERE c.run_no = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) \
          GROUP BY c.run_no",
