@@ -28,6 +28,8 @@ export function filterOf(search: Search): RunFilter {
     id_prefix: search.idPrefix,
     since: ago(search.newerMs),
     until: ago(search.olderMs),
+    namespace: search.namespace,
+    attr: search.attributes,
   };
 }
 

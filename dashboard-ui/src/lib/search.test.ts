@@ -65,6 +65,8 @@ describe("matching rows", () => {
     tags: ["web"],
     parent: "batch-1",
     created_at: 1_000_000,
+    namespace: "acme",
+    attributes: { total: 120, tier: "pro", gift: true },
   };
   it.each([
     ["", true],
@@ -79,6 +81,12 @@ describe("matching rows", () => {
     ["newer:1m", true],
     ["older:1m", false],
     ["older:10s", true],
+    ["namespace:acme", true],
+    ["namespace:other", false],
+    ["attr:total:gte:120 attr:tier:eq:pro attr:gift:eq:true", true],
+    ["attr:total:gt:120", false],
+    ["attr:total:eq:pro", false],
+    ["attr:none:ne:1", false],
   ])("%j: %s", (text, expected) => {
     expect(matches(read(text), run, 1_030_000)).toBe(expected);
   });

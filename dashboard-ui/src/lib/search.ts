@@ -5,6 +5,8 @@
  * - `workflow:checkout`, `tag:web`: exactly this one
  * - `parent:order-7`: started by this run
  * - `id:order-7` or a bare word: ids that begin so
+ * - `namespace:acme`: in this namespace
+ * - `attr:total:gte:100`: with such a search attribute, as `key:op:value`; several all hold
  * - `newer:1h`, `older:2d`: started within or before that time
  * - quotes keep blanks together: `tag:"big customer"`
  */
@@ -22,6 +24,9 @@ export interface Search {
   newerMs?: number;
   /** Started at least so many milliseconds ago. */
   olderMs?: number;
+  namespace?: string;
+  /** Conditions on search attributes, each as `key:op:value`. */
+  attributes?: string[];
 }
 
 /** A part of a query, with its place in the text. */
@@ -40,7 +45,17 @@ export interface ParsedSearch {
   problem?: Token;
 }
 
-export const KEYS = ["status", "workflow", "tag", "parent", "id", "newer", "older"] as const;
+export const KEYS = [
+  "status",
+  "workflow",
+  "tag",
+  "parent",
+  "id",
+  "newer",
+  "older",
+  "attr",
+  "namespace",
+] as const;
 
 const GROUPS: Record<string, string[]> = {
   active: ["pending", "running", "suspended", "cancelling"],
@@ -78,6 +93,9 @@ function cut(text: string): Token[] {
   return tokens;
 }
 
+/** A condition on a search attribute: key, word, value. */
+const CONDITION = /^([^:]+):(eq|ne|gte?|lte?):(.+)$/s;
+
 const UNITS: Record<string, number> = {
   s: 1_000,
   m: 60_000,
@@ -110,6 +128,13 @@ function take(search: Search, { key, value }: Token): string | undefined {
     case "status":
     case "is":
       return takeStatuses(search, value);
+    case "attr":
+      if (!CONDITION.test(value)) {
+        return "an attribute is asked for as `key:op:value`, with eq, ne, gt, gte, lt or lte";
+      }
+      search.attributes = [...(search.attributes ?? []), value];
+      return undefined;
+    case "namespace":
     case "workflow":
     case "tag":
     case "parent":
@@ -175,6 +200,28 @@ export interface Searchable {
   tags: string[];
   parent?: string | null;
   created_at: number;
+  namespace?: string | null;
+  attributes?: Record<string, unknown>;
+}
+
+/** Whether a run has such an attribute. One of another kind does not match. */
+function holds(condition: string, attributes: Record<string, unknown> = {}): boolean {
+  const [, key = "", op = "", text = ""] = CONDITION.exec(condition) ?? [];
+  let value: unknown = text;
+  try {
+    const read: unknown = JSON.parse(text);
+    if (["number", "boolean", "string"].includes(typeof read)) value = read;
+  } catch {
+    // A text.
+  }
+  const found = attributes[key] as number;
+  if (typeof found !== typeof value) return false;
+  const asked = value as number;
+  if (op === "eq") return found === asked;
+  if (op === "ne") return found !== asked;
+  if (op === "gt") return found > asked;
+  if (op === "gte") return found >= asked;
+  return op === "lt" ? found < asked : found <= asked;
 }
 
 /** Whether a run is one that the search is about. */
@@ -186,6 +233,8 @@ export function matches(search: Search, run: Searchable, now: number): boolean {
     (search.parent === undefined || run.parent === search.parent) &&
     (search.idPrefix === undefined || run.id.startsWith(search.idPrefix)) &&
     (search.newerMs === undefined || run.created_at >= now - search.newerMs) &&
-    (search.olderMs === undefined || run.created_at <= now - search.olderMs)
+    (search.olderMs === undefined || run.created_at <= now - search.olderMs) &&
+    (search.namespace === undefined || search.namespace === run.namespace) &&
+    (search.attributes ?? []).every((it) => holds(it, run.attributes))
   );
 }

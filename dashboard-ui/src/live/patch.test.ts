@@ -12,6 +12,7 @@ const row = (id: string, rev: number, more: Partial<RunSummary> = {}): RunSummar
   reason: "",
   is_terminal: false,
   tags: [],
+    attributes: {},
   recoveries: 0,
   rev,
   created_at: 0,

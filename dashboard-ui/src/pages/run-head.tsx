@@ -26,7 +26,17 @@ import type { Ask } from "../lib/allowed";
 import { plural } from "../lib/format";
 import { token } from "../lib/search";
 import { runIsCutOff } from "../lib/status";
-import { Button, CopyButton, Dialog, Field, INPUT, PageHead, RunState, Tag } from "../ui/kit";
+import {
+  Button,
+  CopyButton,
+  Dialog,
+  Field,
+  INPUT,
+  PageHead,
+  RunState,
+  TAG_LINK,
+  Tag,
+} from "../ui/kit";
 import { Ago, At, Took, Until } from "../ui/time";
 
 /** Actions that few need, behind a button. */
@@ -218,6 +228,16 @@ export function Head({
         <span className="flex flex-wrap gap-1">
           {run.tags.map((tag) => (
             <Tag key={tag} name={tag} href />
+          ))}
+          {Object.entries(run.attributes).map(([key, value]) => (
+            <Link
+              key={key}
+              to="/runs"
+              search={{ q: token("attr", `${key}:eq:${value}`) }}
+              className={TAG_LINK}
+            >
+              {key}={String(value)}
+            </Link>
           ))}
         </span>
         <CompareLink run={run} />

@@ -406,6 +406,17 @@ const Row = memo(function Row({
         <span role="cell" className="flex min-w-0 items-center gap-2 text-dim">
           <Why run={run} />
           <span className="relative z-1 ml-auto hidden gap-1 xl:flex">
+            {Object.entries(run.attributes)
+              .slice(0, 2)
+              .map(([key, value]) => (
+                <FastLink
+                  key={key}
+                  href={searchHref(token("attr", `${key}:eq:${value}`))}
+                  className={TAG_LINK}
+                >
+                  {key}={String(value)}
+                </FastLink>
+              ))}
             {run.tags.slice(0, 2).map((tag) => (
               <FastLink key={tag} href={searchHref(token("tag", tag))} className={TAG_LINK}>
                 #{tag}

@@ -3,7 +3,9 @@ import { parseSearch } from "../lib/search";
 import { batchRequest } from "./batch";
 
 it("asks for all that match, and for nothing else", () => {
-  const { search } = parseSearch("is:waiting workflow:a tag:b parent:c id:d newer:1h older:1m");
+  const { search } = parseSearch(
+    "is:waiting workflow:a tag:b parent:c id:d newer:1h older:1m namespace:n attr:t:gt:5",
+  );
   const asked = batchRequest("cancel", undefined, search);
   // Each word of the search is in it: one that were left out would make more runs match.
   const { since, until, ...rest } = asked;
@@ -14,6 +16,8 @@ it("asks for all that match, and for nothing else", () => {
     tag: "b",
     parent: "c",
     id_prefix: "d",
+    namespace: "n",
+    attr: ["t:gt:5"],
   });
   expect(since).toBeTypeOf("number");
   expect(until).toBeTypeOf("number");

@@ -26,6 +26,8 @@ const HINTS: Record<(typeof KEYS)[number], string> = {
   id: "how the id begins",
   newer: "started within, such as 2h",
   older: "started before, such as 1d",
+  attr: "a search attribute, such as total:gte:100",
+  namespace: "its namespace",
 };
 
 export function SearchBox({

@@ -6,7 +6,7 @@
 use super::params::unknown_status;
 use crate::http::problem::Problem;
 use crate::id::{MAX_NAME_BYTES, RunId};
-use crate::model::{RunQuery, RunStatus};
+use crate::model::{AttributeFilter, RunQuery, RunStatus};
 use crate::time::Timestamp;
 
 /// The longest search: more than every filter at its longest would be abuse.
@@ -22,6 +22,9 @@ struct Search {
     id_prefix: Option<String>,
     newer_ms: Option<i64>,
     older_ms: Option<i64>,
+    namespace: Option<String>,
+    /// Conditions on search attributes, each as `key:op:value`.
+    attributes: Vec<String>,
 }
 
 /// A part of a search: `key:value`, or a value alone.
@@ -76,6 +79,20 @@ pub(super) fn refine(query: &mut RunQuery, text: &str, now: Timestamp) -> Result
     if let Some(prefix) = search.id_prefix {
         once(query.id_prefix.is_some(), "id_prefix")?;
         query.id_prefix = Some(prefix.into());
+    }
+    if let Some(namespace) = search.namespace {
+        once(query.namespace.is_some(), "namespace")?;
+        query.namespace = Some(namespace.into());
+    }
+    for filter in search.attributes {
+        if query.attributes.len() == RunQuery::MAX_ATTRIBUTES {
+            let most = RunQuery::MAX_ATTRIBUTES;
+            let detail = format!("attributes are asked for {most} times at the most");
+            return Err(Problem::bad_request(detail));
+        }
+        let filter = filter.parse::<AttributeFilter>();
+        let filter = filter.map_err(|error| Problem::bad_request(error.to_string()))?;
+        query.attributes.push(filter);
     }
     let ago = |ms: i64| Timestamp::from_millis(now.as_millis().saturating_sub(ms));
     if let Some(ms) = search.newer_ms {
@@ -167,6 +184,13 @@ impl Search {
                 }
                 return Ok(());
             }
+            "attr" => {
+                let filter = token.value.parse::<AttributeFilter>();
+                filter.map_err(|error| error.to_string())?;
+                self.attributes.push(token.value.to_owned());
+                return Ok(());
+            }
+            "namespace" => &mut self.namespace,
             "workflow" => &mut self.workflow,
             "tag" => &mut self.tag,
             "parent" => &mut self.parent,
@@ -248,6 +272,11 @@ mod tests {
             ("idPrefix", search.id_prefix.as_ref().map(|it| json!(it))),
             ("newerMs", search.newer_ms.map(|it| json!(it))),
             ("olderMs", search.older_ms.map(|it| json!(it))),
+            ("namespace", search.namespace.as_ref().map(|it| json!(it))),
+            (
+                "attributes",
+                (!search.attributes.is_empty()).then(|| json!(search.attributes)),
+            ),
         ] {
             shown.extend(value.map(|value| (name.to_owned(), value)));
         }
