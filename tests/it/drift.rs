@@ -135,7 +135,10 @@ async fn every_way_to_start_a_run_notes_its_flow(world: World) {
     app.begin(&family(), 1, "first").await;
     app.ended("first").await;
     assert_eq!(app.ended("first~1").await.status, RunStatus::Completed);
-    assert_eq!(app.record("first").await.run.fingerprint, flow_of(&family()));
+    assert_eq!(
+        app.record("first").await.run.fingerprint,
+        flow_of(&family())
+    );
     assert_eq!(
         app.record("first~1").await.run.fingerprint,
         flow_of(&family())
