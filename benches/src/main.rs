@@ -55,11 +55,14 @@ Workloads:
            behind each step: one line per operation with commits_per_run and
            extra_commits_per_run; fails if that is more than nothing
   ceiling  the statements of W1 in batches of --in-flight on the same schema, without an engine
-  all      W1 to W7 and the ceiling, where they apply to the store
+  all      W1 to W7 and the ceiling, where they apply to the store; on a server also W1 with 1, 256 and
+           1,000 in flight, across, takeover, takeover --stop (3 times), lateness and idle. Nobody
+           else may use the server meanwhile; it takes about ten minutes there
 
 Prints one line of JSON per result; what does not apply is left out:
   workload, store, runs, steps, in_flight, wall_s, runs_s, steps_s, p50_ms, p99_ms,
   bare_commit_ms         median of a commit of one row (W2, W3: each made beside a run)
+  bare_commits           p50_ms in bare commits (W2, W3)
   commits_per_step       calls of the store that write, per step (W3: per signal)
   changes_per_commit     starts, deliveries and run commits in one of them
   store_busy             the part of the time during which one of them was under way
@@ -161,16 +164,61 @@ enum Workload {
     All,
 }
 
+/// One measurement, and what is set for it where the command line says nothing.
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    workload: Workload,
+    in_flight: Option<usize>,
+    /// Stops of a process in place of kills.
+    stops: Option<usize>,
+}
+
+impl Measured {
+    const fn of(workload: Workload) -> Self {
+        Self {
+            workload,
+            in_flight: None,
+            stops: None,
+        }
+    }
+
+    const fn in_flight(self, runs: usize) -> Self {
+        Self {
+            in_flight: Some(runs),
+            ..self
+        }
+    }
+
+    const fn stopped(self, times: usize) -> Self {
+        Self {
+            stops: Some(times),
+            ..self
+        }
+    }
+}
+
 /// The ones of `all`: those that take a minute at the most and need no quiet server.
-const ALL: &[Workload] = &[
-    Workload::W1,
-    Workload::W2,
-    Workload::W3,
-    Workload::W4,
-    Workload::W5,
-    Workload::W6,
-    Workload::W7,
-    Workload::Ceiling,
+const ALL: &[Measured] = &[
+    Measured::of(Workload::W1),
+    Measured::of(Workload::W2),
+    Measured::of(Workload::W3),
+    Measured::of(Workload::W4),
+    Measured::of(Workload::W5),
+    Measured::of(Workload::W6),
+    Measured::of(Workload::W7),
+    Measured::of(Workload::Ceiling),
+];
+
+/// Those that `all` adds on a server.
+const ON_SERVERS: &[Measured] = &[
+    Measured::of(Workload::W1).in_flight(1),
+    Measured::of(Workload::W1).in_flight(256),
+    Measured::of(Workload::W1).in_flight(1_000),
+    Measured::of(Workload::Across),
+    Measured::of(Workload::Takeover),
+    Measured::of(Workload::Takeover).stopped(3),
+    Measured::of(Workload::Lateness),
+    Measured::of(Workload::Idle),
 ];
 
 fn main() -> Result<(), Failed> {
@@ -208,16 +256,22 @@ async fn measure(arguments: Arguments) -> Result<(), Failed> {
     if let Workload::Costs = asked {
         return workloads::costs(&bench).await;
     }
-    let chosen = match asked {
-        Workload::All => ALL,
-        _ => &[asked],
+    let chosen: Vec<Measured> = match asked {
+        Workload::All if bench.place.is_server() => [ALL, ON_SERVERS].concat(),
+        Workload::All => ALL.to_vec(),
+        _ => vec![Measured::of(asked)],
     };
-    for workload in chosen {
-        let does_not_apply = *workload == Workload::W6 && bench.place.is_volatile();
+    for measured in chosen {
+        let does_not_apply = measured.workload == Workload::W6 && bench.place.is_volatile();
         if asked == Workload::All && does_not_apply {
             continue;
         }
-        let report = one(&bench, *workload, arguments.stop).await;
+        let mut bench = bench.clone();
+        let sizes = &mut bench.sizes;
+        sizes.in_flight = sizes.in_flight.or(measured.in_flight);
+        sizes.kills = sizes.kills.or(measured.stops);
+        let stops = arguments.stop || measured.stops.is_some();
+        let report = one(&bench, measured.workload, stops).await;
         bench.progress.clear();
         report?.print()?;
     }

@@ -78,6 +78,11 @@ impl Place {
         matches!(self, Self::Memory)
     }
 
+    /// Whether it is at a server.
+    pub(crate) const fn is_server(&self) -> bool {
+        matches!(self, Self::Server { .. })
+    }
+
     /// Opens a new, empty store. Its files go with the returned value.
     pub(crate) async fn create(&self, purpose: &str) -> Result<(Arc<dyn Store>, Files), Failed> {
         let (place, files) = self.fresh(purpose).await?;

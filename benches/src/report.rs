@@ -30,6 +30,9 @@ pub(crate) struct Report {
     pub(crate) p99_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bare_commit_ms: Option<f64>,
+    /// The median in bare commits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bare_commits: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) commits_per_step: Option<f64>,
     /// Changes (starts, deliveries, run commits) in one call of the store, on average.

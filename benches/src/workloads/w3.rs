@@ -37,9 +37,11 @@ pub(crate) async fn w3(bench: &Bench) -> Result<Report, Failed> {
     engine.durable.shutdown().await;
     report.runs = Some(runs);
     report.wall_s = rounded(wall_s);
-    report.p50_ms = rounded(percentile(&mut times, 50));
+    let (p50_ms, bare_ms) = (percentile(&mut times, 50), bare.median_ms());
+    report.p50_ms = rounded(p50_ms);
     report.p99_ms = rounded(percentile(&mut times, 99));
-    report.bare_commit_ms = rounded(bare.median_ms());
+    report.bare_commit_ms = rounded(bare_ms);
+    report.bare_commits = rounded(p50_ms / bare_ms);
     Ok(report)
 }
 
