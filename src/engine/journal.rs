@@ -194,6 +194,9 @@ pub(crate) fn stopped() -> StoreError {
 pub(crate) async fn write_all(core: Arc<Core>) {
     let _rest = ForgetRest(Arc::clone(&core));
     loop {
+        // Those whom the last batch has woken, or who were woken together with the one that has
+        // woken us, come first: a batch of one in between would keep all of them waiting.
+        tokio::task::yield_now().await;
         let taken = core.journal.take(core.config.journal_batch, 1);
         if taken.len() > 0 {
             write(&core, taken).await;
