@@ -22,8 +22,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    config::EngineConfig, herald::Herald, journal::Journal, replay::site_text,
-    residents::Residents, settled::Settled, timers::Timers, triggers::Accumulators,
+    config::EngineConfig, herald::Herald, journal::Journal, neighbours::Neighbours,
+    replay::site_text, residents::Residents, settled::Settled, timers::Timers,
+    triggers::Accumulators,
 };
 use crate::control_plane::ControlPlane;
 use crate::event::EventBus;
@@ -63,6 +64,7 @@ pub(crate) struct Core {
     pub(crate) stop: CancellationToken,
     /// Told when a run may be due.
     pub(crate) claim_now: Notify,
+    pub(crate) neighbours: Neighbours,
     /// Steps on their way to workers.
     pub(crate) dispatch: mpsc::UnboundedSender<StepTask>,
     /// A claim or a start failed, and may have been written all the same.
@@ -118,6 +120,7 @@ impl Core {
             door: Mutex::default(),
             stop: CancellationToken::new(),
             claim_now: Notify::new(),
+            neighbours: Neighbours::default(),
             dispatch: parts.dispatch,
             has_lost_answers: AtomicBool::new(false),
             instance: RwLock::new(InstanceId::generate()),

@@ -26,6 +26,7 @@ mod herald;
 mod interest;
 mod journal;
 mod loops;
+mod neighbours;
 mod operate;
 mod rehearse;
 mod replay;

@@ -96,6 +96,9 @@ pub struct Outlook {
     pub next_due: Option<Timestamp>,
     /// Runs of the instance that were woken more often than their owner has seen, in any order.
     pub woken: Vec<RunId>,
+    /// Whether no other instance is known, so that there is nobody to take over from. `false` where
+    /// the store does not tell.
+    pub is_alone: bool,
 }
 
 /// What a claim got.

@@ -70,11 +70,13 @@ async fn pause(core: &Core, until: Timestamp, poll: Duration) {
 /// How long until the next look if nothing is heard: a little less than the poll interval, by
 /// chance, so that instances do not look all at once; longer while others tell us their news.
 fn pace(core: &Core) -> Duration {
-    const WHEN_TOLD: u32 = 5;
+    const WHEN_TOLD: f64 = 2.5;
+    // The look also shows who has come, and so who may have died: as soon as others look for that.
+    const WHEN_POLLING: f64 = 0.9;
     let jitter = rand::rng().random_range(0.75..=1.0);
-    let poll = core.config.poll_interval.mul_f64(jitter);
     let is_told = core.herald.plane().is_some_and(|plane| plane.is_live());
-    if is_told { poll * WHEN_TOLD / 2 } else { poll }
+    let factor = if is_told { WHEN_TOLD } else { WHEN_POLLING };
+    core.config.poll_interval.mul_f64(jitter * factor)
 }
 
 /// Wakes runs in memory that got news, and claims until nothing is due or memory is full. Returns
@@ -86,6 +88,7 @@ async fn look(core: &Arc<Core>) -> Result<Option<Timestamp>, StoreError> {
             .store
             .look(&instance, &core.workflows, core.namespace())
             .await?;
+        core.neighbours.seen(outlook.is_alone);
         for run in outlook.woken {
             refresh(core, &run).await?;
         }

@@ -144,6 +144,7 @@ impl LeaseStore for MemoryStore {
         Ok(Outlook {
             next_due: next.map(|(due, _)| *due),
             woken: woken.map(|row| row.run.id.clone()).collect(),
+            is_alone: !state.instances.keys().any(|id| id != instance),
         })
     }
 }

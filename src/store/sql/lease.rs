@@ -257,11 +257,16 @@ impl LeaseStore for SqlStore {
         let sets = self
             .query("look for work", self.texts().lease.look, &args)
             .await?;
-        let mut outlook = Outlook::default();
+        let mut outlook = Outlook {
+            is_alone: true,
+            ..Outlook::default()
+        };
         for row in sets.rows(0) {
-            match record::get::<Option<String>>(row, 0)? {
-                Some(id) => outlook.woken.push(RunId::from_trusted(id)),
-                None => outlook.next_due = Some(Timestamp::from_millis(record::get(row, 1)?)),
+            let id = record::get::<Option<String>>(row, 0)?;
+            match (id, record::get::<Option<i64>>(row, 1)?) {
+                (Some(id), _) => outlook.woken.push(RunId::from_trusted(id)),
+                (None, Some(due)) => outlook.next_due = Some(Timestamp::from_millis(due)),
+                (None, None) => outlook.is_alone = false,
             }
         }
         Ok(outlook)

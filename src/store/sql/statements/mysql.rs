@@ -387,7 +387,8 @@ const LEASE: LeaseTexts = LeaseTexts {
         of_workflows!(),
         " AND ($3 IS NULL OR r.namespace = $3) \
          AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
-         ORDER BY r.wake_at LIMIT 1)"
+         ORDER BY r.wake_at LIMIT 1) UNION ALL SELECT NULL, NULL FROM DUAL \
+         WHERE EXISTS (SELECT 1 FROM durable_instances i WHERE i.id <> $2)"
     ),
     ..super::postgres::LEASE
 };

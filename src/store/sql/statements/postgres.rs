@@ -198,7 +198,8 @@ pub(super) const LEASE: LeaseTexts = LeaseTexts {
         of_workflows!(),
         " AND ($3::text IS NULL OR r.namespace || '' = $3::text) \
          AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
-         ORDER BY r.wake_at LIMIT 1)"
+         ORDER BY r.wake_at LIMIT 1) UNION ALL SELECT NULL::text, NULL::bigint \
+         WHERE EXISTS (SELECT FROM durable_instances i WHERE i.id <> $2)"
     ),
 };
 

@@ -313,7 +313,8 @@ UNION ALL SELECT NULL, wake_at FROM (
         AND (workflow, version) IN (SELECT value->>0, value->>1 FROM json_each($1))
         AND ($3 IS NULL OR namespace = $3)
         AND status IN ('pending', 'running', 'suspended', 'cancelling')
-    ORDER BY wake_at LIMIT 1);",
+    ORDER BY wake_at LIMIT 1)
+UNION ALL SELECT NULL, NULL WHERE EXISTS (SELECT 1 FROM durable_instances WHERE id <> $2);",
 };
 
 const READ: ReadTexts = ReadTexts {
