@@ -10,6 +10,8 @@ pub(crate) enum Arg<'a> {
     Bytes(Option<Cow<'a, [u8]>>),
     /// Columns of a list of rows, for databases that take arrays.
     Ints(Vec<Option<i64>>),
+    /// Numbers of which none is missing.
+    Numbers(Vec<i64>),
     Texts(Vec<Option<Cow<'a, str>>>),
     Blobs(Vec<Option<&'a [u8]>>),
 }
@@ -32,6 +34,16 @@ impl<'a> Args<'a> {
     /// How many values there are.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// About how many bytes the texts and blobs among them have.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = |arg: &Arg<'_>| match arg {
+            Arg::Text(Some(text)) => text.len(),
+            Arg::Bytes(Some(bytes)) => bytes.len(),
+            _ => 0,
+        };
+        self.0.iter().map(bytes).sum()
     }
 
     /// The value of placeholder `number`, counted from 1.
@@ -91,6 +103,12 @@ impl From<Option<Vec<u8>>> for Arg<'_> {
 impl From<Vec<Option<i64>>> for Arg<'_> {
     fn from(values: Vec<Option<i64>>) -> Self {
         Self::Ints(values)
+    }
+}
+
+impl From<Vec<i64>> for Arg<'_> {
+    fn from(values: Vec<i64>) -> Self {
+        Self::Numbers(values)
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     dialect::Dialect,
     error::SqlError,
     few::Few,
+    ready::Texts,
     session::{Inner, Own, Session},
 };
 
@@ -20,8 +21,7 @@ use super::{
 /// | lookers | a small pool of readers for people, whose statements have a time limit | the same |
 /// | reserved | none | one for each instance, so that leases are kept when pools are exhausted |
 pub(crate) struct Database {
-    dialect: Dialect,
-    schema: Option<Arc<str>>,
+    texts: Arc<Texts>,
     connections: Connections,
     limit: Limit,
 }
@@ -70,8 +70,7 @@ impl Database {
             Connections::MySql { .. } => Dialect::MySql,
         };
         Self {
-            dialect,
-            schema,
+            texts: Arc::new(Texts::new(dialect, schema)),
             connections,
             limit,
         }
@@ -83,17 +82,17 @@ impl Database {
     }
 
     /// Which SQL it speaks.
-    pub(crate) const fn dialect(&self) -> Dialect {
-        self.dialect
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.texts.dialect()
     }
 
-    /// Where our tables are on PostgreSQL, if that was said.
-    pub(crate) const fn schema(&self) -> Option<&Arc<str>> {
-        self.schema.as_ref()
+    /// The texts of its statements.
+    pub(crate) const fn texts(&self) -> &Arc<Texts> {
+        &self.texts
     }
 
     fn session<'a>(&self, inner: Inner<'a>) -> Session<'a> {
-        Session::new(self.dialect, self.schema.clone(), inner)
+        Session::new(Arc::clone(&self.texts), inner)
     }
 
     /// Waits for a connection that may write.
@@ -161,8 +160,7 @@ impl Database {
             Connections::MySql { reserved, .. } => Some(Only::MySql(Few::new(reserved.clone(), 1))),
         };
         one.map(|one| Reserved {
-            dialect: self.dialect,
-            schema: self.schema.clone(),
+            texts: Arc::clone(&self.texts),
             one,
         })
     }
@@ -194,8 +192,7 @@ async fn interrupt_after(
 
 /// A connection of its own, opened when it is used.
 pub(crate) struct Reserved {
-    dialect: Dialect,
-    schema: Option<Arc<str>>,
+    texts: Arc<Texts>,
     one: Only,
 }
 
@@ -224,6 +221,6 @@ impl Reserved {
             Only::MySql(one) => Inner::MySql(Own::Few(one.take().await?)),
         };
         #[cfg(any(feature = "store-postgres", feature = "store-mysql"))]
-        Ok(Session::new(self.dialect, self.schema.clone(), inner))
+        Ok(Session::new(Arc::clone(&self.texts), inner))
     }
 }

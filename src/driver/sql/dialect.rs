@@ -81,7 +81,8 @@ fn with_marks(text: &str) -> (Cow<'_, str>, Vec<usize>) {
     (Cow::Owned(text), used)
 }
 
-fn rewritten(text: &str, mut write: impl FnMut(usize) -> String) -> String {
+/// The text with each placeholder as `write` says.
+pub(super) fn rewritten(text: &str, mut write: impl FnMut(usize) -> String) -> String {
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
     for (at, length, number) in placeholders(text) {

@@ -68,6 +68,11 @@ impl SqlError {
                 .is_some_and(|text| text.contains("maximum statement execution time exceeded"))
     }
 
+    /// Whether a number has become too large: how a message of MySQL ends itself.
+    pub(crate) fn is_out_of_range(&self) -> bool {
+        self.code().is_some_and(|code| code == "22003")
+    }
+
     /// Whether the database has no room to write into. Other failures of a disk are not meant: a
     /// sector that cannot be read may concern one run alone, and must not make all others wait.
     pub(crate) fn is_out_of_room(&self) -> bool {

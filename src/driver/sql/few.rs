@@ -22,19 +22,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// What a new connection is told first.
 pub(crate) type Setup<C> = for<'c> fn(&'c mut C) -> BoxFuture<'c, Result<(), sqlx::Error>>;
 
+/// Which statements a connection has prepared by a name.
+pub(super) type Named = Vec<&'static str>;
+
 /// Connections for as many users at a time.
 pub(crate) struct Few<C: Connection> {
     options: C::Options,
     setup: Option<Setup<C>>,
     patience: Option<Duration>,
     /// The one that was used last is used next, since it has the statements prepared.
-    idle: Mutex<Vec<C>>,
+    idle: Mutex<Vec<(C, Named)>>,
     free: Semaphore,
 }
 
 /// One of a [`Few`] in use. Dropped before [`finish`](Busy::finish), it closes the connection.
 pub(super) struct Busy<'a, C: Connection> {
     pub(super) connection: C,
+    pub(super) named: Named,
     few: &'a Few<C>,
     /// Whether the connection was opened just now.
     pub(super) is_new: bool,
@@ -80,12 +84,13 @@ impl<C: Connection> Few<C> {
         let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
         let found = self.idle.lock().pop();
         let is_new = found.is_none();
-        let connection = match found {
-            Some(connection) => connection,
-            None => self.open().await?,
+        let (connection, named) = match found {
+            Some(found) => found,
+            None => (self.open().await?, Named::new()),
         };
         Ok(Busy {
             connection,
+            named,
             few: self,
             is_new,
             _permit: permit,
@@ -139,6 +144,6 @@ fn may_pass(error: &sqlx::Error) -> bool {
 impl<C: Connection> Busy<'_, C> {
     /// Gives the connection back. Nothing may be under way on it.
     pub(super) fn finish(self) {
-        self.few.idle.lock().push(self.connection);
+        self.few.idle.lock().push((self.connection, self.named));
     }
 }

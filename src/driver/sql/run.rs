@@ -36,6 +36,36 @@ plain!(plain_sqlite, sqlx::SqliteConnection, "store-sqlite");
 plain!(plain_postgres, sqlx::PgConnection, "store-postgres");
 plain!(plain_mysql, sqlx::MySqlConnection, "store-mysql");
 
+/// Runs several statements that are one text, and collects what each returns. What was returned
+/// before an error is in `sets`.
+macro_rules! message {
+    ($name:ident, $connection:ty, $feature:literal) => {
+        #[cfg(feature = $feature)]
+        pub(super) async fn $name(
+            connection: &mut $connection,
+            text: String,
+            sets: &mut Sets,
+        ) -> Result<(), sqlx::Error> {
+            let statements = sqlx::raw_sql(AssertSqlSafe(text));
+            let mut stream = connection.fetch_many(statements);
+            let mut set = Set::default();
+            while let Some(next) = stream.try_next().await? {
+                match next {
+                    Either::Right(row) => set.rows.push(QueryResult::from(row)),
+                    Either::Left(done) => {
+                        set.changes = done.rows_affected();
+                        sets.sets.push(std::mem::take(&mut set));
+                    }
+                }
+            }
+            Ok(())
+        }
+    };
+}
+
+message!(message_postgres, sqlx::PgConnection, "store-postgres");
+message!(message_mysql, sqlx::MySqlConnection, "store-mysql");
+
 /// Runs a script that is one text. What was returned before an error is in `sets`.
 #[cfg(feature = "store-sqlite")]
 pub(super) async fn sqlite(
@@ -50,7 +80,9 @@ pub(super) async fn sqlite(
             Arg::Int(value) => values.add(*value),
             Arg::Text(value) => values.add(value.as_deref().map(str::to_owned)),
             Arg::Bytes(value) => values.add(value.as_deref().map(<[u8]>::to_vec)),
-            Arg::Ints(_) | Arg::Texts(_) | Arg::Blobs(_) => return Err(refused(())),
+            Arg::Ints(_) | Arg::Numbers(_) | Arg::Texts(_) | Arg::Blobs(_) => {
+                return Err(refused(()));
+            }
         };
         added.map_err(refused)?;
     }
@@ -86,6 +118,7 @@ pub(super) async fn postgres(
             Arg::Text(value) => values.add(value.as_deref()),
             Arg::Bytes(value) => values.add(value.as_deref()),
             Arg::Ints(list) => values.add(list.as_slice()),
+            Arg::Numbers(list) => values.add(list.as_slice()),
             Arg::Texts(list) => values.add(list.as_slice()),
             Arg::Blobs(list) => values.add(list.as_slice()),
         };
@@ -116,7 +149,9 @@ pub(super) async fn mysql(
             Arg::Int(value) => values.add(*value),
             Arg::Text(value) => values.add(value.as_deref()),
             Arg::Bytes(value) => values.add(value.as_deref()),
-            Arg::Ints(_) | Arg::Texts(_) | Arg::Blobs(_) => return Err(refused(())),
+            Arg::Ints(_) | Arg::Numbers(_) | Arg::Texts(_) | Arg::Blobs(_) => {
+                return Err(refused(()));
+            }
         };
         added.map_err(refused)?;
     }

@@ -12,7 +12,8 @@ use super::{
     args::{Arg, Args},
     dialect::Dialect,
     error::SqlError,
-    few::Busy,
+    few::{Busy, Named},
+    ready::Texts,
     run,
     script::{Script, Set, Sets},
 };
@@ -42,6 +43,14 @@ impl<D: sqlx::Database> Own<'_, D> {
 
     fn is_new(&self) -> bool {
         matches!(self, Self::Few(busy) if busy.is_new)
+    }
+
+    /// Which statements it has prepared by a name; of one of a pool, none.
+    fn named(&mut self) -> Option<&mut Named> {
+        match self {
+            Self::Few(busy) => Some(&mut busy.named),
+            Self::Pooled(_) => None,
+        }
     }
 
     fn finish(self) {
@@ -75,19 +84,16 @@ pub(super) enum Inner<'a> {
 /// future that uses it, closes its connection. The database rolls back what it had begun, and
 /// nobody meets a connection in the middle of a transaction.
 pub(crate) struct Session<'a> {
-    dialect: Dialect,
-    /// Where our tables are, on PostgreSQL.
-    schema: Option<Arc<str>>,
+    texts: Arc<Texts>,
     inner: Option<Inner<'a>>,
     /// How long a server may take for a statement.
     longest: Duration,
 }
 
 impl<'a> Session<'a> {
-    pub(super) const fn new(dialect: Dialect, schema: Option<Arc<str>>, inner: Inner<'a>) -> Self {
+    pub(super) const fn new(texts: Arc<Texts>, inner: Inner<'a>) -> Self {
         Self {
-            dialect,
-            schema,
+            texts,
             inner: Some(inner),
             longest: LONGEST_STATEMENT,
         }
@@ -100,22 +106,18 @@ impl<'a> Session<'a> {
     }
 
     /// A transaction of the host, which stays open when the session is finished or dropped.
-    pub(crate) const fn of_host(
-        dialect: Dialect,
-        schema: Option<Arc<str>>,
-        transaction: &'a DatabaseTransaction,
-    ) -> Self {
-        Self::new(dialect, schema, Inner::Host(transaction))
+    pub(crate) const fn of_host(texts: Arc<Texts>, transaction: &'a DatabaseTransaction) -> Self {
+        Self::new(texts, Inner::Host(transaction))
     }
 
     /// Which SQL it speaks.
-    pub(crate) const fn dialect(&self) -> Dialect {
-        self.dialect
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.texts.dialect()
     }
 
     /// Whether several statements can be one hop, which a check among them cuts short.
-    pub(crate) const fn is_scripted(&self) -> bool {
-        matches!(self.dialect, Dialect::Sqlite) && !matches!(self.inner, Some(Inner::Host(_)))
+    pub(crate) fn is_scripted(&self) -> bool {
+        self.dialect() == Dialect::Sqlite && !matches!(self.inner, Some(Inner::Host(_)))
     }
 
     /// Whether the connection was opened for this session, so that nothing of an earlier one,
@@ -156,7 +158,8 @@ impl<'a> Session<'a> {
             return (sets, end.map_err(SqlError::from));
         }
         for text in script.into_texts() {
-            match self.statement(&text, args).await {
+            let is_fixed = matches!(text, Cow::Borrowed(_));
+            match self.statement(&text, is_fixed, args).await {
                 Ok(set) => sets.sets.push(set),
                 Err(error) => return (sets, Err(error)),
             }
@@ -166,7 +169,7 @@ impl<'a> Session<'a> {
 
     /// Runs several statements without values, in one round trip.
     pub(crate) async fn plain(&mut self, text: String) -> Result<(), SqlError> {
-        let text = self.qualified(&text).into_owned();
+        let text = self.texts.qualified(&text).into_owned();
         #[cfg(any(feature = "store-postgres", feature = "store-mysql"))]
         let longest = self.longest;
         match &mut self.inner {
@@ -188,9 +191,57 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn statement(&mut self, text: &str, args: &Args<'_>) -> Result<Set, SqlError> {
-        let text = self.qualified(text);
-        let (text, used) = self.dialect.place(&text, args.len());
+    /// Runs several statements with their values in them, in one round trip: one transaction on
+    /// PostgreSQL, unless they begin one themselves. With an error comes what was returned before
+    /// it.
+    #[cfg(any(feature = "store-postgres", feature = "store-mysql"))]
+    pub(crate) async fn message(&mut self, text: &str) -> (Sets, Result<(), SqlError>) {
+        let text = self.texts.qualified(text).into_owned();
+        let mut sets = Sets::default();
+        let longest = self.longest;
+        let end = match &mut self.inner {
+            #[cfg(feature = "store-postgres")]
+            Some(Inner::Postgres(own)) => {
+                let call = run::message_postgres(own.connection(), text, &mut sets);
+                within(longest, call).await
+            }
+            #[cfg(feature = "store-mysql")]
+            Some(Inner::MySql(own)) => {
+                let call = run::message_mysql(own.connection(), text, &mut sets);
+                within(longest, call).await
+            }
+            _ => Err(no_messages()),
+        };
+        (sets, end.map_err(SqlError::from))
+    }
+
+    /// A build for SQLite alone has scripts.
+    #[cfg(not(any(feature = "store-postgres", feature = "store-mysql")))]
+    pub(crate) async fn message(&mut self, _text: &str) -> (Sets, Result<(), SqlError>) {
+        (Sets::default(), Err(no_messages().into()))
+    }
+
+    /// Which statements the connection has prepared by a name. `None` where that cannot be told.
+    pub(crate) fn named(&mut self) -> Option<&mut Named> {
+        match &mut self.inner {
+            #[cfg(feature = "store-sqlite")]
+            Some(Inner::Sqlite(own)) => own.named(),
+            #[cfg(feature = "store-postgres")]
+            Some(Inner::Postgres(own)) => own.named(),
+            #[cfg(feature = "store-mysql")]
+            Some(Inner::MySql(own)) => own.named(),
+            Some(Inner::Host(_)) | None => None,
+        }
+    }
+
+    async fn statement(
+        &mut self,
+        text: &str,
+        is_fixed: bool,
+        args: &Args<'_>,
+    ) -> Result<Set, SqlError> {
+        let ready = self.texts.ready(text, is_fixed, args.len());
+        let (text, used) = (&*ready.text, &*ready.used);
         #[cfg(any(feature = "store-postgres", feature = "store-mysql"))]
         let longest = self.longest;
         match &mut self.inner {
@@ -198,25 +249,16 @@ impl<'a> Session<'a> {
             Some(Inner::Sqlite(_)) => Ok(Set::default()),
             #[cfg(feature = "store-postgres")]
             Some(Inner::Postgres(own)) => {
-                Ok(within(longest, run::postgres(own.connection(), &text, &used, args)).await?)
+                Ok(within(longest, run::postgres(own.connection(), text, used, args)).await?)
             }
             #[cfg(feature = "store-mysql")]
             Some(Inner::MySql(own)) => {
-                Ok(within(longest, run::mysql(own.connection(), &text, &used, args)).await?)
+                Ok(within(longest, run::mysql(own.connection(), text, used, args)).await?)
             }
             Some(Inner::Host(transaction)) => {
-                on_host(transaction, self.dialect, &text, &used, args).await
+                on_host(transaction, self.texts.dialect(), text, used, args).await
             }
             None => Err(sqlx::Error::PoolClosed.into()),
-        }
-    }
-
-    /// The text with our tables where they are. In our texts each name that begins like this is
-    /// one of ours.
-    fn qualified<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match &self.schema {
-            Some(schema) => Cow::Owned(text.replace("durable_", &format!("\"{schema}\".durable_"))),
-            None => Cow::Borrowed(text),
         }
     }
 
@@ -246,6 +288,11 @@ impl Drop for Session<'_> {
             Some(Inner::Host(_)) | None => {}
         }
     }
+}
+
+/// On SQLite a script is one hop anyway, and in a transaction of the host each statement goes alone.
+fn no_messages() -> sqlx::Error {
+    sqlx::Error::Protocol("no messages of many statements here".to_owned())
 }
 
 /// The answer of a server, if it comes in time. Otherwise the session is not finished, and its
@@ -294,6 +341,7 @@ fn value(arg: &Arg<'_>) -> Value {
         Arg::Bytes(value) => bytes(value.as_deref()),
         // SeaORM has no arrays with NULL in them; our texts say `$1::bigint[]`, which reads these.
         Arg::Ints(list) => literal(list, |one| one.map(|one| one.to_string())),
+        Arg::Numbers(list) => literal(list, |one| Some(one.to_string())),
         Arg::Texts(list) => literal(list, |one| one.as_deref().map(quoted)),
         Arg::Blobs(list) => literal(list, |one| one.map(hex)),
     }

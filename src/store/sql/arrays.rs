@@ -1,19 +1,20 @@
-//! PostgreSQL: a batch as arrays, one for each column; the numbers of the values are those of
-//! [`batch`](super::statements::batch).
+//! PostgreSQL: a batch as arrays; the numbers of the values are those of
+//! [`batch`](super::statements::batch), and so is what lies where in them.
 
 use std::borrow::Cow;
 
+use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::rows::{BLOCKED, ENDED, KEPT, WAITS, sorted_tags};
-use super::statements::batch::Shape;
+use super::statements::batch::{CHECKPOINT_NUMBERS, NULL, RUN_NUMBERS, START_NUMBERS, Shape};
 use crate::driver::sql::{Arg, Args};
 use crate::model::{Checkpoint, Fingerprint, NewRun};
 use crate::payload::Payload;
 use crate::store::commit::RunCommit;
 use crate::time::Timestamp;
 
-type Ints = Vec<Option<i64>>;
+type Numbers = Vec<i64>;
 type Texts<'a> = Vec<Option<Cow<'a, str>>>;
 type Blobs<'a> = Vec<Option<&'a [u8]>>;
 
@@ -21,85 +22,90 @@ type Blobs<'a> = Vec<Option<&'a [u8]>>;
 #[derive(Default)]
 pub(super) struct Arrays<'a> {
     pub(super) shape: Shape,
+    words: Words<'a>,
     starts: Starts<'a>,
     runs: Runs<'a>,
     checkpoints: Checkpoints<'a>,
-    taken: (Ints, Ints),
-    published: (Ints, Texts<'a>, Blobs<'a>),
-    withdrawn: (Ints, Ints),
-    waiters: (Ints, Ints, Texts<'a>),
+    taken: (Numbers, Numbers),
+    published: (Numbers, Texts<'a>, Blobs<'a>),
+    withdrawn: (Numbers, Numbers),
+    waiters: (Numbers, Numbers, Texts<'a>),
+}
+
+/// Each text of the batch once.
+#[derive(Default)]
+struct Words<'a> {
+    list: Texts<'a>,
+    numbers: HashMap<Cow<'a, str>, i64>,
 }
 
 #[derive(Default)]
 struct Starts<'a> {
     id: Texts<'a>,
-    workflow: Texts<'a>,
-    version: Ints,
-    owner: Texts<'a>,
-    due_at: Ints,
-    tags: Texts<'a>,
     input: Blobs<'a>,
-    fingerprint: Ints,
-    tag_place: Ints,
+    numbers: Numbers,
+    tag_place: Numbers,
     tag: Texts<'a>,
 }
 
 #[derive(Default)]
 struct Runs<'a> {
     run: Texts<'a>,
-    token: Ints,
-    status: Texts<'a>,
-    wake_at: Ints,
-    seen_wakes: Ints,
-    recoveries: Ints,
-    rev: Ints,
-    changed_at: Ints,
-    failure: Texts<'a>,
+    numbers: Numbers,
     output: Blobs<'a>,
-    fate: Ints,
 }
 
 #[derive(Default)]
 struct Checkpoints<'a> {
-    place: Ints,
-    seq: Ints,
-    ord: Ints,
-    kind: Texts<'a>,
-    name: Texts<'a>,
-    status: Texts<'a>,
-    attempt: Ints,
-    wake_at: Ints,
-    started_at: Ints,
-    finished_at: Ints,
-    rev: Ints,
-    site: Texts<'a>,
-    failure: Texts<'a>,
-    events: Texts<'a>,
     result: Blobs<'a>,
+    numbers: Numbers,
+}
+
+impl<'a> Words<'a> {
+    /// The number of a text, counted from 1.
+    fn number(&mut self, text: impl Into<Cow<'a, str>>) -> i64 {
+        let text = text.into();
+        if let Some(number) = self.numbers.get(&*text) {
+            return *number;
+        }
+        self.list.push(Some(text.clone()));
+        let number = number(self.list.len());
+        self.numbers.insert(text, number);
+        number
+    }
+
+    /// The same for one that may be missing.
+    fn maybe(&mut self, text: Option<impl Into<Cow<'a, str>>>) -> i64 {
+        text.map_or(0, |text| self.number(text))
+    }
 }
 
 impl<'a> Arrays<'a> {
+    /// Nothing yet, with room for the rows of so many commits.
+    pub(super) fn with_room(commits: usize) -> Self {
+        let mut arrays = Self::default();
+        arrays.runs.numbers.reserve(commits * RUN_NUMBERS);
+        let numbers = commits * CHECKPOINT_NUMBERS;
+        arrays.checkpoints.numbers.reserve(numbers);
+        arrays
+    }
+
     /// Adds runs to be stored.
     pub(super) fn start(&mut self, new: &'a NewRun, place: usize) {
         self.shape.starts = true;
-        let starts = &mut self.starts;
+        let (starts, words) = (&mut self.starts, &mut self.words);
         starts.id.push(text(new.id.as_str()));
-        starts.workflow.push(text(&new.workflow.name));
-        starts.version.push(Some(new.workflow.version.into()));
-        starts.owner.push(
-            new.owner
-                .as_ref()
-                .map(|owner| Cow::Borrowed(owner.as_str())),
-        );
-        starts.due_at.push(Some(new.due_at.as_millis()));
         starts.input.push(Some(new.input.as_bytes()));
-        starts
-            .fingerprint
-            .push(new.fingerprint.map(Fingerprint::to_stored));
         let tags = sorted_tags(new);
-        starts
-            .tags
-            .push((!tags.is_empty()).then(|| json(&tags)).flatten());
+        let row: [i64; START_NUMBERS] = [
+            words.number(&*new.workflow.name),
+            new.workflow.version.into(),
+            words.maybe(new.owner.as_ref().map(AsRef::<str>::as_ref)),
+            new.due_at.as_millis(),
+            words.maybe((!tags.is_empty()).then(|| json(&tags)).flatten()),
+            new.fingerprint.map_or(NULL, Fingerprint::to_stored),
+        ];
+        starts.numbers.extend(row);
         for tag in tags {
             self.shape.start_tags = true;
             starts.tag_place.push(number(place + 1));
@@ -121,19 +127,25 @@ impl<'a> Arrays<'a> {
             WAITS
         };
         self.shape.ends |= fate == ENDED;
-        let runs = &mut self.runs;
+        let (runs, words) = (&mut self.runs, &mut self.words);
         runs.run.push(text(commit.run.as_str()));
-        runs.token.push(number(commit.token.0));
-        runs.status.push(text(commit.status.as_str()));
-        runs.wake_at.push(Some(commit.wake_at.as_millis()));
-        runs.seen_wakes.push(number(commit.seen_wakes));
-        runs.recoveries.push(Some(commit.recoveries.into()));
-        runs.rev.push(number(commit.rev));
-        runs.changed_at.push(Some(commit.at.as_millis()));
-        runs.failure.push(commit.failure.as_ref().and_then(json));
-        runs.output
-            .push(commit.output.as_ref().map(Payload::as_bytes));
-        runs.fate.push(Some(fate.into()));
+        let output = commit.output.as_ref().map_or(0, |output| {
+            runs.output.push(Some(output.as_bytes()));
+            number(runs.output.len())
+        });
+        let row: [i64; RUN_NUMBERS] = [
+            number(commit.token.0),
+            words.number(commit.status.as_str()),
+            commit.wake_at.as_millis(),
+            number(commit.seen_wakes),
+            commit.recoveries.into(),
+            number(commit.rev),
+            commit.at.as_millis(),
+            words.maybe(commit.failure.as_ref().and_then(json)),
+            output,
+            fate.into(),
+        ];
+        runs.numbers.extend(row);
         for (at, one) in commit.checkpoints.iter().enumerate() {
             // One statement cannot put the same row twice; the last one stays.
             let is_replaced = |later: &Checkpoint| later.seq == one.seq;
@@ -144,7 +156,7 @@ impl<'a> Arrays<'a> {
         for id in &commit.taken {
             self.shape.taken = true;
             self.taken.0.push(place);
-            self.taken.1.push(Some(*id));
+            self.taken.1.push(*id);
         }
         for (at, (name, payload)) in commit.published.iter().enumerate() {
             let mut later = commit.published.iter().skip(at + 1);
@@ -162,7 +174,7 @@ impl<'a> Arrays<'a> {
         for seq in &commit.withdrawn {
             self.shape.withdrawn = true;
             self.withdrawn.0.push(place);
-            self.withdrawn.1.push(Some(seq.0.into()));
+            self.withdrawn.1.push(seq.0.into());
         }
     }
 
@@ -174,34 +186,33 @@ impl<'a> Arrays<'a> {
         for one in &commit.waiters {
             self.shape.waiters = true;
             self.waiters.0.push(number(place + 1));
-            self.waiters.1.push(Some(one.seq.0.into()));
+            self.waiters.1.push(one.seq.0.into());
             self.waiters.2.push(text(&one.token));
         }
     }
 
-    fn checkpoint(&mut self, one: &'a Checkpoint, place: Option<i64>) {
+    fn checkpoint(&mut self, one: &'a Checkpoint, place: i64) {
         self.shape.checkpoints = true;
-        let list = &mut self.checkpoints;
-        list.place.push(place);
-        list.seq.push(Some(one.seq.0.into()));
-        list.ord.push(one.ord.map(i64::from));
-        list.kind.push(text(one.kind.as_str()));
-        list.name.push(text(&one.name));
-        list.status.push(text(one.status.as_str()));
-        list.attempt.push(Some(one.attempt.into()));
-        list.wake_at.push(one.wake_at.map(Timestamp::as_millis));
-        list.started_at.push(Some(one.started_at.as_millis()));
-        list.finished_at
-            .push(one.finished_at.map(Timestamp::as_millis));
-        list.rev.push(number(one.rev));
-        list.site.push(one.site.as_deref().map(Cow::Borrowed));
-        list.failure.push(one.failure.as_ref().and_then(json));
-        list.events.push(
-            (!one.events.is_empty())
-                .then(|| json(&one.events))
-                .flatten(),
-        );
+        let (list, words) = (&mut self.checkpoints, &mut self.words);
+        let events = (!one.events.is_empty()).then(|| json(&one.events));
         list.result.push(one.result.as_ref().map(Payload::as_bytes));
+        let row: [i64; CHECKPOINT_NUMBERS] = [
+            place,
+            one.seq.0.into(),
+            one.ord.map_or(NULL, i64::from),
+            words.number(one.kind.as_str()),
+            words.number(&*one.name),
+            words.number(one.status.as_str()),
+            one.attempt.into(),
+            one.wake_at.map_or(NULL, Timestamp::as_millis),
+            one.started_at.as_millis(),
+            one.finished_at.map_or(NULL, Timestamp::as_millis),
+            number(one.rev),
+            words.maybe(one.site.as_deref()),
+            words.maybe(one.failure.as_ref().and_then(json)),
+            words.maybe(events.flatten()),
+        ];
+        list.numbers.extend(row);
     }
 
     /// How many waits are opened.
@@ -216,41 +227,17 @@ impl<'a> Arrays<'a> {
         Args::new()
             .with(now.as_millis())
             .with(starts.id)
-            .with(starts.workflow)
-            .with(starts.version)
-            .with(starts.owner)
-            .with(starts.due_at)
-            .with(starts.tags)
             .with(starts.input)
+            .with(starts.numbers)
             .with(starts.tag_place)
             .with(starts.tag)
+            .with(self.words.list)
             .with(runs.run)
-            .with(runs.token)
-            .with(runs.status)
-            .with(runs.wake_at)
-            .with(runs.seen_wakes)
-            .with(runs.recoveries)
-            .with(runs.rev)
-            .with(runs.changed_at)
-            .with(runs.failure)
+            .with(runs.numbers)
             .with(runs.output)
-            .with(runs.fate)
-            .with(Arg::Int(count))
-            .with(list.place)
-            .with(list.seq)
-            .with(list.ord)
-            .with(list.kind)
-            .with(list.name)
-            .with(list.status)
-            .with(list.attempt)
-            .with(list.wake_at)
-            .with(list.started_at)
-            .with(list.finished_at)
-            .with(list.rev)
-            .with(list.site)
-            .with(list.failure)
-            .with(list.events)
+            .with(Arg::Int(Some(count)))
             .with(list.result)
+            .with(list.numbers)
             .with(self.taken.0)
             .with(self.taken.1)
             .with(self.published.0)
@@ -261,7 +248,6 @@ impl<'a> Arrays<'a> {
             .with(self.waiters.0)
             .with(self.waiters.1)
             .with(self.waiters.2)
-            .with(starts.fingerprint)
     }
 }
 
@@ -269,11 +255,11 @@ fn text(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(text))
 }
 
-fn json(value: &(impl Serialize + ?Sized)) -> Option<Cow<'static, str>> {
-    serde_json::to_string(value).ok().map(Cow::Owned)
+fn json(value: &(impl Serialize + ?Sized)) -> Option<String> {
+    serde_json::to_string(value).ok()
 }
 
 /// Counters and tokens stay far below the largest number of a database.
-fn number<T: TryInto<i64>>(value: T) -> Option<i64> {
-    Some(value.try_into().unwrap_or(i64::MAX))
+fn number<T: TryInto<i64>>(value: T) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
 }

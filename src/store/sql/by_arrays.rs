@@ -40,7 +40,7 @@ impl Writing<'_, '_> {
 
     /// Writes the starts, the commits, or both.
     async fn write(&mut self, with_starts: bool, with_commits: bool) -> Result<(), StoreError> {
-        let mut arrays = Arrays::default();
+        let mut arrays = Arrays::with_room(self.commits.len());
         if with_starts {
             for (place, at) in self.first_starts.iter().enumerate() {
                 if let Some(new) = self.batch.starts.get(*at) {
@@ -138,6 +138,22 @@ impl Writing<'_, '_> {
 
     /// Locks every run of the batch, so that nobody changes its token.
     async fn lock_runs(&mut self) -> Result<(), StoreError> {
+        let args = self.locked_runs();
+        self.transaction.run(LOCK_RUNS, &args).await.map(drop)
+    }
+
+    /// Finds commits whose token does not hold; a delivery of the same batch may be the reason.
+    async fn refuse_stale(&mut self) -> Result<(), StoreError> {
+        let commits = self.batch.commits.iter();
+        let tokens: Vec<_> = commits.map(|one| (one.run.as_str(), one.token.0)).collect();
+        let places: Vec<usize> = (0..tokens.len()).collect();
+        self.refuse(list(&tokens), &places).await
+    }
+}
+
+impl<'a> Writing<'a, '_> {
+    /// Which runs are to be locked, and those of how many waiters of which tokens.
+    pub(super) fn locked_runs(&self) -> Args<'a> {
         let mut ids: Vec<&str> = self
             .batch
             .commits
@@ -155,22 +171,13 @@ impl Writing<'_, '_> {
                 }
             }
         }
-        let args = Args::new()
+        Args::new()
             .with(Arg::Texts(
                 ids.iter().map(|id| Some((*id).into())).collect(),
             ))
             .with(Arg::Texts(
                 signals.keys().map(|token| Some((*token).into())).collect(),
             ))
-            .with(Arg::Ints(signals.values().copied().map(Some).collect()));
-        self.transaction.run(LOCK_RUNS, &args).await.map(drop)
-    }
-
-    /// Finds commits whose token does not hold; a delivery of the same batch may be the reason.
-    async fn refuse_stale(&mut self) -> Result<(), StoreError> {
-        let commits = self.batch.commits.iter();
-        let tokens: Vec<_> = commits.map(|one| (one.run.as_str(), one.token.0)).collect();
-        let places: Vec<usize> = (0..tokens.len()).collect();
-        self.refuse(list(&tokens), &places).await
+            .with(Arg::Ints(signals.values().copied().map(Some).collect()))
     }
 }

@@ -1,4 +1,5 @@
-//! A batch as a statement for each kind of change: MySQL, and SQLite in a transaction of the host.
+//! A batch as a statement for each kind of change: MySQL, where it cannot be one message, and SQLite
+//! in a transaction of the host.
 
 use super::plan::{Part, Plan};
 use super::record;

@@ -4,7 +4,10 @@
 //! |---|---|---|
 //! | SQLite | one script, one hop, with BEGIN and COMMIT in it | checks that cut the script short |
 //! | PostgreSQL | one statement, which is its own transaction | a division by zero in it |
-//! | MySQL | BEGIN, a statement for each kind of change, COMMIT | the writer looks at each count |
+//! | MySQL | one message: BEGIN, a statement for each kind of change, COMMIT | a sum that is too large in it |
+//!
+//! What is only signals is one message to a server, too. What touches other runs, or was interrupted,
+//! is written statement by statement.
 //!
 //! What interrupts are a token that does not hold, a signal that was delivered to a closed wait
 //! and not taken, and a wait for which a signal lies ready. They are dealt with one by one. A crash
@@ -17,7 +20,7 @@ use rand::RngExt;
 use sea_orm::DatabaseTransaction;
 
 use super::care::Care;
-use super::error::{is_conflict, is_stop};
+use super::error::{is_conflict, is_stop, is_unnamed};
 use super::gates::Gates;
 use super::store::SqlStore;
 use super::transaction::Transaction;
@@ -43,6 +46,8 @@ impl CommitStore for SqlStore {
         loop {
             match self.write_batch(batch, care).await {
                 Err(error) if is_stop(&error) && care != Care::FULL => care = Care::FULL,
+                // Nothing was written. A pooler answers so once for each batch that is under way.
+                Err(error) if is_unnamed(&error) && conflicts < MAX_CONFLICTS => conflicts += 1,
                 Err(error) if is_conflict(&error) && conflicts < MAX_CONFLICTS => {
                     conflicts += 1;
                     let pause = rand::rng().random_range(0..=LONGEST_PAUSE_MS);
@@ -56,12 +61,17 @@ impl CommitStore for SqlStore {
 
 impl SqlStore {
     async fn write_batch(&self, batch: &Batch, care: Care) -> Result<BatchAck, StoreError> {
+        if self.is_for_message(batch) {
+            return self.by_message(batch, care, OPERATION).await;
+        }
         let mut session = self.write(OPERATION).await?;
         let mut writing = self.writing(&mut session, batch, care);
         if writing.transaction.session.is_scripted() {
             writing.by_script().await?;
         } else if care.is_alone {
             writing.body().await?;
+        } else if writing.is_at_once() && writing.at_once().await? {
+            // From the beginning of the transaction to its end.
         } else {
             writing.transaction.begin(care.gates).await?;
             writing.body().await?;

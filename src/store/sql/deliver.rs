@@ -21,12 +21,7 @@ pub(super) struct Target {
 impl Transaction<'_, '_> {
     pub(super) async fn deliver(&mut self, delivery: &Delivery) -> Result<DeliveryAck, StoreError> {
         match delivery {
-            Delivery::Signal {
-                id,
-                token,
-                payload,
-                at,
-            } => self.signal(*id, token, payload, *at).await,
+            Delivery::Signal { .. } => self.signal(delivery).await,
             Delivery::Event { .. } => self.publish_event(delivery).await,
             Delivery::Item { run, body, at } => self.item(run, body, *at).await,
             Delivery::Requeue { run, .. } => {

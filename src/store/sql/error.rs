@@ -46,6 +46,13 @@ pub(super) fn is_stop(error: &StoreError) -> bool {
         || SqlError::find(error).is_some_and(|error| error.code().as_deref() == Some(batch::STOP))
 }
 
+/// Whether the connection does not know, or no longer wants to know, what was prepared by a name.
+pub(super) fn is_unnamed(error: &StoreError) -> bool {
+    // PostgreSQL: invalid_sql_statement_name, duplicate_prepared_statement.
+    let code = SqlError::find(error).and_then(SqlError::code);
+    code.is_some_and(|code| matches!(code.as_str(), "26000" | "42P05"))
+}
+
 /// Whether a check has cut a script short.
 pub(super) fn is_cut(error: &SqlError) -> bool {
     error.message() == Some(sqlite::STOP)

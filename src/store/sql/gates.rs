@@ -78,16 +78,20 @@ impl Gates {
         if self.is_empty() {
             return None;
         }
-        let numbers: Vec<String> = self.numbers().map(|gate| gate.to_string()).collect();
+        let listed = |write: &dyn Fn(u64) -> String| {
+            let all: Vec<String> = self.numbers().map(write).collect();
+            all.join(", ")
+        };
         match dialect {
             Dialect::Sqlite => None,
+            // What is selected is computed in the order in which it stands there.
             Dialect::Postgres => Some(format!(
-                "SELECT pg_advisory_xact_lock({CLASS}, n) FROM (VALUES ({})) v(n)",
-                numbers.join("), (")
+                "SELECT {}",
+                listed(&|gate| format!("pg_advisory_xact_lock({CLASS}, {gate})"))
             )),
             Dialect::MySql => Some(format!(
                 "SELECT no FROM durable_gates WHERE no IN ({}) ORDER BY no FOR UPDATE",
-                numbers.join(", ")
+                listed(&|gate| gate.to_string())
             )),
         }
     }

@@ -1,8 +1,8 @@
 //! A store in an SQL database, through SeaORM's connections.
 //!
-//! What differs between databases is in `statements` (the texts), in the three ways in which a
-//! batch is written (`by_script`, `by_arrays`, `by_statements`) and in `open`; the rest only knows
-//! when which statement is due.
+//! What differs between databases is in `statements` (the texts), in the ways in which a batch is
+//! written (`by_script`, `by_arrays`, `at_once`, `by_statements`, `by_message`) and in `open`; the
+//! rest only knows when which statement is due.
 
 #![cfg_attr(
     not(all(
@@ -25,10 +25,12 @@ mod statements;
 
 mod amend;
 mod arrays;
+mod at_once;
 mod attributes;
 mod beyond;
 mod bind;
 mod by_arrays;
+mod by_message;
 mod by_script;
 mod by_statements;
 mod care;

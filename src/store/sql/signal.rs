@@ -6,11 +6,11 @@ use super::record;
 use super::rows::list;
 use super::statements::{postgres, sqlite};
 use super::transaction::Transaction;
-use crate::driver::sql::{Args, Dialect, Sets};
+use crate::driver::sql::{Args, Dialect};
 use crate::id::Seq;
 use crate::model::{Failure, InboxBody, InboxItem, SignalId};
 use crate::payload::Payload;
-use crate::store::commit::{DeliveryAck, NewWaiter};
+use crate::store::commit::{Delivery, DeliveryAck, NewWaiter};
 use crate::store::error::StoreError;
 use crate::time::Timestamp;
 
@@ -19,19 +19,12 @@ pub(super) type Untaken = (SignalId, Payload);
 
 impl Transaction<'_, '_> {
     /// Delivers a signal, unless it was delivered before.
-    pub(super) async fn signal(
-        &mut self,
-        id: SignalId,
-        token: &str,
-        payload: &Payload,
-        at: Timestamp,
-    ) -> Result<DeliveryAck, StoreError> {
-        let args = Args::new()
-            .with(bytes(id))
-            .with(token)
-            .with(payload.as_bytes())
-            .with(at.as_millis())
-            .with(self.now.as_millis());
+    pub(super) async fn signal(&mut self, delivery: &Delivery) -> Result<DeliveryAck, StoreError> {
+        let Delivery::Signal { id, payload, .. } = delivery else {
+            return Err(self.failed("not a signal"));
+        };
+        let id = *id;
+        let args = signal_args(delivery, self.now).unwrap_or_default();
         if self.session.is_scripted() {
             let sets = self.run(sqlite::SIGNAL, &args).await?;
             return match sets.first(1) {
@@ -42,7 +35,7 @@ impl Transaction<'_, '_> {
         }
         if self.session.dialect() == Dialect::Postgres {
             let sets = self.run(postgres::SIGNAL, &args).await?;
-            return self.answer(&sets, payload);
+            return self.answer(sets.first(0), payload);
         }
         let texts = &self.texts().deliver;
         if self.run(texts.insert_signal, &args).await?.changes(0) == 0 {
@@ -56,8 +49,12 @@ impl Transaction<'_, '_> {
     }
 
     /// What became of a signal that one statement has dealt with.
-    fn answer(&self, sets: &Sets, payload: &Payload) -> Result<DeliveryAck, StoreError> {
-        let Some(row) = sets.first(0) else {
+    pub(super) fn answer(
+        &self,
+        row: Option<&QueryResult>,
+        payload: &Payload,
+    ) -> Result<DeliveryAck, StoreError> {
+        let Some(row) = row else {
             return Err(self.failed("no answer"));
         };
         if record::get::<i64>(row, 0)? == 1 {
@@ -215,6 +212,26 @@ impl Transaction<'_, '_> {
         let sets = self.run(self.texts().deliver.close_all, &args).await?;
         untaken(sets.rows(1))
     }
+}
+
+/// The values of the statements that take a signal; `None` for another delivery.
+pub(super) fn signal_args(delivery: &Delivery, now: Timestamp) -> Option<Args<'_>> {
+    let Delivery::Signal {
+        id,
+        token,
+        payload,
+        at,
+    } = delivery
+    else {
+        return None;
+    };
+    let args = Args::new()
+        .with(bytes(*id))
+        .with(&**token)
+        .with(payload.as_bytes())
+        .with(at.as_millis())
+        .with(now.as_millis());
+    Some(args)
 }
 
 fn untaken(rows: &[QueryResult]) -> Result<Vec<Untaken>, StoreError> {

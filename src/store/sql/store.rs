@@ -5,7 +5,7 @@ use std::{
     error::Error,
     fmt,
     path::PathBuf,
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::AtomicBool},
 };
 
 use parking_lot::Mutex;
@@ -66,6 +66,8 @@ pub(super) struct Shared {
     pub(super) clock: ClockSource,
     pub(super) database: Database,
     pub(super) host: DatabaseConnection,
+    /// Whether a connection still knows the next time what was prepared on it by a name.
+    pub(super) keeps_names: AtomicBool,
     pub(super) liveness: Liveness,
     pub(super) plane: Option<Arc<dyn ControlPlane>>,
     /// The places of the instances that were enrolled here.
@@ -179,8 +181,7 @@ impl SqlStore {
     }
 
     pub(super) fn joined_session<'a>(&self, transaction: &'a DatabaseTransaction) -> Session<'a> {
-        let schema = self.0.database.schema().cloned();
-        Session::of_host(self.dialect(), schema, transaction)
+        Session::of_host(Arc::clone(self.0.database.texts()), transaction)
     }
 }
 

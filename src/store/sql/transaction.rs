@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, error::Error, sync::Arc};
 use super::error::backend;
 use super::gates::Gates;
 use super::record;
-use super::statements::{Statements, sqlite, statements};
+use super::statements::{Statements, mysql, sqlite, statements};
 use crate::driver::sql::{Args, Dialect, Script, Session, Sets};
 use crate::id::RunId;
 use crate::payload::Payload;
@@ -43,11 +43,10 @@ impl Transaction<'_, '_> {
     pub(super) async fn begin(&mut self, gates: Gates) -> Result<(), StoreError> {
         let dialect = self.session.dialect();
         let mut text = match dialect {
-            Dialect::Sqlite => sqlite::BEGIN,
-            Dialect::Postgres => "BEGIN",
-            Dialect::MySql => "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION",
-        }
-        .to_owned();
+            Dialect::Sqlite => sqlite::BEGIN.to_owned(),
+            Dialect::Postgres => "BEGIN".to_owned(),
+            Dialect::MySql => mysql::BEGIN.join("; "),
+        };
         if let Some(statement) = gates.statement(dialect) {
             text += "; ";
             text += &statement;

@@ -23,7 +23,7 @@ pub(super) struct Writing<'a, 's> {
     /// The places of the starts to be stored, each id once.
     pub(super) first_starts: Vec<usize>,
     pub(super) starts: Vec<StartAck>,
-    deliveries: Vec<Result<DeliveryAck, StoreError>>,
+    pub(super) deliveries: Vec<Result<DeliveryAck, StoreError>>,
     pub(super) commits: Vec<Result<CommitAck, StoreError>>,
     /// Whether ended runs may have others to tell.
     pub(super) tells: bool,

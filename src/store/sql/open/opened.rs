@@ -1,6 +1,6 @@
 //! A database that was opened, before it is a store.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use parking_lot::Mutex;
 use sea_orm::DatabaseConnection;
@@ -49,6 +49,7 @@ impl Opened {
                 clock,
                 database,
                 host: self.host,
+                keeps_names: AtomicBool::new(!options.is_pooled),
                 liveness: self.liveness,
                 plane: self.plane,
                 seats: Mutex::default(),

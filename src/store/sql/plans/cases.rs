@@ -332,44 +332,37 @@ pub(super) fn batch_of_rows(texts: &Statements) -> Vec<Case> {
 /// One value for each placeholder of the batch of PostgreSQL.
 fn array_values() -> Vec<Value> {
     const TEXTS: Value = Array("{run-77}", "text[]");
+    const WORDS: Value = Array("{work}", "text[]");
+    const START: Value = Array("{1,1,0,5,0,7}", "bigint[]");
+    const RUN: Value = Array("{1,1,5,0,0,1,5,0,0,3}", "bigint[]");
+    const CHECKPOINT: Value = Array("{1,1,1,1,1,1,1,1,5,5,1,0,0,0}", "bigint[]");
     const INTS: Value = Array("{1}", "bigint[]");
     const BLOBS: Value = Array("{ab}", "bytea[]");
-    [
-        &[
-            Int(5),
-            TEXTS,
-            TEXTS,
-            INTS,
-            TEXTS,
-            INTS,
-            TEXTS,
-            BLOBS,
-            INTS,
-            TEXTS,
-        ][..],
-        &[
-            TEXTS,
-            INTS,
-            TEXTS,
-            INTS,
-            INTS,
-            INTS,
-            INTS,
-            INTS,
-            TEXTS,
-            BLOBS,
-            INTS,
-            Int(1),
-        ],
-        &[
-            INTS, INTS, INTS, TEXTS, TEXTS, TEXTS, INTS, INTS, INTS, INTS, INTS,
-        ],
-        &[
-            TEXTS, TEXTS, TEXTS, BLOBS, INTS, INTS, INTS, TEXTS, BLOBS, INTS, INTS,
-        ],
-        &[INTS, INTS, TEXTS, INTS],
+    vec![
+        Int(5),
+        TEXTS,
+        BLOBS,
+        START,
+        INTS,
+        TEXTS,
+        WORDS,
+        TEXTS,
+        RUN,
+        BLOBS,
+        Int(1),
+        BLOBS,
+        CHECKPOINT,
+        INTS,
+        INTS,
+        INTS,
+        TEXTS,
+        BLOBS,
+        INTS,
+        INTS,
+        INTS,
+        INTS,
+        TEXTS,
     ]
-    .concat()
 }
 
 /// The batch of PostgreSQL in several shapes.

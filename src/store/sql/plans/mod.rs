@@ -5,4 +5,4 @@ mod attributed;
 mod cases;
 mod explain;
 mod later;
-mod place;
+pub(super) mod place;

@@ -4,7 +4,7 @@
 mod services;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
-pub(super) use services::{Place, Server};
+pub(in crate::store::sql) use services::{Place, Server};
 
 use crate::driver::sql::Dialect;
 use crate::store::sql::SqlStore;

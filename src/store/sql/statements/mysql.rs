@@ -405,3 +405,35 @@ const READ: ReadTexts = read_texts!(
     ),
     now: "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
 );
+
+/// How a transaction begins.
+pub(crate) const BEGIN: [&str; 2] = [
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "START TRANSACTION",
+];
+
+/// Takes a signal, as [`SIGNAL`](super::postgres::SIGNAL) does: the last one of these statements
+/// has the answer. They go in one message, with variables for what one finds and others need; a
+/// SELECT that finds nothing leaves them as they are.
+///
+/// Index: signal id, waiters by token.
+pub(crate) const SIGNAL: &[&str] = &[
+    "SET @axum_run = NULL, @axum_seq = NULL, @axum_no = NULL",
+    DELIVER.insert_signal,
+    "SET @axum_new = ROW_COUNT()",
+    "SELECT run_no, seq, no INTO @axum_run, @axum_seq, @axum_no \
+     FROM durable_waiters FORCE INDEX (durable_waiters_by_token) \
+     WHERE token = $2 AND @axum_new = 1 ORDER BY no LIMIT 1 FOR UPDATE",
+    "DELETE FROM durable_waiters WHERE no = @axum_no",
+    "UPDATE durable_signals SET buffered = 0, payload = NULL \
+     WHERE id = $1 AND @axum_no IS NOT NULL",
+    "INSERT INTO durable_inbox (run_no, kind, seq, signal_id, payload) \
+     SELECT @axum_run, 'signal', @axum_seq, $1, $3 FROM DUAL WHERE @axum_no IS NOT NULL",
+    "UPDATE durable_runs SET wakes = wakes + 1, updated_at = $5, \
+     wake_at = CASE WHEN owner IS NULL AND status NOT IN ('blocked', 'paused') \
+     THEN $5 ELSE wake_at END WHERE no = @axum_run",
+    "SELECT CAST(1 - @axum_new AS SIGNED), r.id, r.wakes, r.owner, \
+     CASE WHEN @axum_no IS NULL THEN NULL ELSE CAST(LAST_INSERT_ID() AS SIGNED) END, \
+     CAST(@axum_seq AS SIGNED) \
+     FROM (SELECT 1 AS one) x LEFT JOIN durable_runs r ON r.no = @axum_run",
+];

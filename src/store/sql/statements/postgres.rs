@@ -238,6 +238,12 @@ pub(crate) const SIGNAL: &str = "WITH known AS ( \
          woken.id, woken.wakes, woken.owner, item.id, woken.seq \
      FROM known LEFT JOIN woken ON true LEFT JOIN item ON true";
 
+/// The name under which [`SIGNAL`] is prepared, and what is written before it for that. It does not
+/// begin like our tables, which may get a schema before their names.
+pub(crate) const SIGNAL_NAME: &str = "durablesignal";
+pub(crate) const NAME_SIGNAL: &str =
+    "PREPARE durablesignal (bytea, text, bytea, bigint, bigint) AS ";
+
 /// Locks the runs in `$1` and those of the waiters that as many signals as `$3` says for the
 /// tokens in `$2` will take, in one order for everybody, so that two batches never wait for each
 /// other. Index: `id`, waiters by token.
