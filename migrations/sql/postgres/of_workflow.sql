@@ -1,1 +1,1 @@
-CREATE INDEX durable_runs_of ON durable_runs (workflow);
+SELECT 1;

@@ -12,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     relation::Kin,
+    spawned::spawned,
     state::{Identity, Phase, State},
     wake::{BodyWaker, BodyWakes, RunWaker},
 };
@@ -31,7 +32,7 @@ use crate::store::{Delivery, RunRecord};
 use crate::time::{Clock, Timestamp};
 use crate::workflow::{
     Ask, AttemptReport, BoxFuture, Call, Captured, Dropped, EntitySend, Host, Interceptors, Make,
-    Outcome, PatchState, States, StepPolicy, StepPoll, panicked,
+    Outcome, PatchState, States, StepPolicy, StepPoll,
 };
 
 /// A run in memory. Its context, its driver and the rest of the engine share it.
@@ -397,17 +398,7 @@ impl Host for RunHost {
         &self,
         body: BoxFuture<'static, Result<Payload, Failure>>,
     ) -> BoxFuture<'static, Result<Payload, Failure>> {
-        let task = AbortOnDrop(self.core.spawn(body));
-        Box::pin(async move {
-            let mut task = task;
-            match (&mut task.0).await {
-                Ok(result) => result,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => Err(panicked(&*panic)),
-                    Err(_) => Err(Failure::retryable("the step's task was aborted")),
-                },
-            }
-        })
+        spawned(self.core.spawn(body))
     }
 
     async fn wait(&self, length: Duration) {
@@ -429,15 +420,6 @@ fn hand_out(state: &mut State, seq: Seq, cx: &Context<'_>) -> Option<Outcome> {
     }
     state.cursor.consume(seq);
     Some(outcome)
-}
-
-/// A task that ends with its handle: a dropped step must not go on.
-struct AbortOnDrop(tokio::task::JoinHandle<Result<Payload, Failure>>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl fmt::Debug for RunHost {

@@ -13,6 +13,7 @@ mod pending;
 mod rehearse;
 mod relation;
 mod signals;
+mod spawned;
 mod state;
 #[cfg(feature = "_sql")]
 mod transaction;

@@ -161,11 +161,16 @@ impl Transaction<'_, '_> {
         for row in sets.rows(0) {
             let at: usize = record::count(row, 0)?;
             if let Some((wait, stand)) = waits.get(at).zip(stands.get_mut(at)) {
+                let id = record::get(row, 1)?;
+                // Of several the first one, in whatever order the database lists them.
+                if matches!(stand, Stand::Answered(earlier) if earlier.id < id) {
+                    continue;
+                }
                 let outcome = match record::failure(row, 2)? {
                     Some(failure) => Err(failure),
                     None => Ok(record::payload(row, 3)?.unwrap_or_default()),
                 };
-                *stand = Stand::Answered(wait.item(record::get(row, 1)?, outcome));
+                *stand = Stand::Answered(wait.item(id, outcome));
             }
         }
         Ok(stands)

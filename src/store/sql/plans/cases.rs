@@ -111,15 +111,6 @@ pub(super) fn common(texts: &Statements) -> Vec<Case> {
             &[Int(1_003_000), Text("run-3000")],
             &["durable_runs_newest"],
         ),
-        case(
-            "of a workflow that nobody has",
-            format!(
-                "{} AND workflow = $1 {page}",
-                read.list.replace("durable_runs_newest", "durable_runs_of")
-            ),
-            &[Text("nobody")],
-            &["durable_runs_of"],
-        ),
     ];
     cases.extend(common_scripts(texts));
     cases

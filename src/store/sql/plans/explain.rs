@@ -14,7 +14,7 @@ use super::cases::{
     Array, BLOB, Case, ID, Int, Text, amended, batch_of_arrays, batch_of_rows, case, common, heard,
     partial, related,
 };
-use super::later::{flows, forgotten};
+use super::later::{flows, forgotten, of_workflow};
 use super::place::{Server, fill, open};
 use crate::driver::sql::Dialect;
 use crate::store::sql::SqlStore;
@@ -157,6 +157,7 @@ async fn mysql_finds_rows_by_index() {
     cases.extend(related(relations(Dialect::MySql)));
     cases.extend(heard(events(Dialect::MySql)));
     cases.extend(flows(Dialect::MySql));
+    cases.push(of_workflow(mysql::MYSQL.read.list));
     cases.extend(forgotten(Dialect::MySql));
     cases.extend(attributed(Dialect::MySql));
     cases.extend(batch_of_rows(&mysql::MYSQL));
@@ -204,6 +205,7 @@ async fn sqlite_finds_rows_by_index() {
     cases.extend(related(relations(Dialect::Sqlite)));
     cases.extend(heard(events(Dialect::Sqlite)));
     cases.extend(flows(Dialect::Sqlite));
+    cases.push(of_workflow(sqlite::SQLITE.read.list));
     cases.extend(forgotten(Dialect::Sqlite));
     cases.extend(attributed(Dialect::Sqlite));
     cases.extend(partial(&sqlite::SQLITE));

@@ -17,9 +17,19 @@ pub(super) fn flows(dialect: Dialect) -> Vec<Case> {
     };
     vec![
         case("live flows", false, &values[..2], &[by]),
-        // By that index or by the one of workflows.
-        case("live flows of a workflow", true, &values, &[]),
+        case("live flows of a workflow", true, &values, &[by]),
     ]
+}
+
+/// What lists the runs of a workflow, where an index of workflows costs commits nothing.
+pub(super) fn of_workflow(list: &'static str) -> Case {
+    let list = list.replace("durable_runs_newest", "durable_runs_of");
+    case(
+        "of a workflow that nobody has",
+        format!("{list} AND workflow = $1 ORDER BY created_at DESC, id DESC LIMIT 51"),
+        &[Text("nobody")],
+        &["durable_runs_of"],
+    )
 }
 
 /// What is forgotten.

@@ -54,7 +54,8 @@ macro_rules! without_end {
 pub(crate) const fn live_flows(dialect: Dialect, is_narrow: bool) -> &'static str {
     match (dialect, is_narrow) {
         (Dialect::Sqlite, false) => not_completed!("", ""),
-        (Dialect::Sqlite, true) => not_completed!(" AND r.workflow = $3", ""),
+        // The plus keeps it from the index of workflows, which holds the completed ones as well.
+        (Dialect::Sqlite, true) => not_completed!(" AND +r.workflow = $3", ""),
         (Dialect::Postgres, false) => not_completed!("", " NULLS FIRST"),
         (Dialect::Postgres, true) => not_completed!(" AND r.workflow = $3", " NULLS FIRST"),
         (Dialect::MySql, false) => without_end!(""),

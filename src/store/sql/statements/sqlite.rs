@@ -287,7 +287,7 @@ UPDATE durable_runs SET owner = $2, token = token + 1, updated_at = $3,
 WHERE no IN (
     SELECT no FROM durable_runs WHERE owner IS NULL AND wake_at < 9223372036854775807
         AND wake_at <= $3
-        AND (workflow, version) IN (SELECT value->>0, value->>1 FROM json_each($1))
+        AND (+workflow, version) IN (SELECT value->>0, value->>1 FROM json_each($1))
         AND ($5 IS NULL OR namespace = $5)
         AND status IN ('pending', 'running', 'suspended', 'cancelling')
     ORDER BY wake_at, no LIMIT $4)
@@ -305,12 +305,13 @@ SELECT run_no, seq, ord, kind, name, status, attempt, wake_at, started_at, finis
 SELECT run_no, id, kind, seq, attempt, failure, payload, signal_id FROM durable_inbox
     WHERE run_no IN (SELECT value FROM json_each($1)) ORDER BY run_no, id;",
     ],
-    // Index: held; due, in its order.
+    // Index: held; due, in its order. The plus keeps it from the index of workflows, here and in
+    // the claim.
     look: "
 SELECT id, NULL FROM durable_runs WHERE owner = $2 AND wakes > seen_wakes
 UNION ALL SELECT NULL, wake_at FROM (
     SELECT wake_at FROM durable_runs WHERE owner IS NULL AND wake_at < 9223372036854775807
-        AND (workflow, version) IN (SELECT value->>0, value->>1 FROM json_each($1))
+        AND (+workflow, version) IN (SELECT value->>0, value->>1 FROM json_each($1))
         AND ($3 IS NULL OR namespace = $3)
         AND status IN ('pending', 'running', 'suspended', 'cancelling')
     ORDER BY wake_at LIMIT 1)
