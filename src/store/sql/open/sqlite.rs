@@ -5,10 +5,11 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use sea_orm::{
     DatabaseConnection, SqlxSqliteConnector,
     sqlx::{
-        ConnectOptions,
+        self, ConnectOptions, SqlitePool,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
     },
 };
+use tokio::time::Instant;
 
 use super::opened::Opened;
 use crate::driver::sql::{Connections, Dialect, Few};
@@ -20,6 +21,8 @@ use crate::store::sql::store::Liveness;
 /// How long a write waits for another writer, such as a transaction of the host. Shorter turns
 /// their long transactions into errors, longer hides that they are too long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a file is left alone that another process makes ready: that takes milliseconds.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// Pages in the WAL before they go to the database file (16 MiB). SQLite's own 1000 copies hot
 /// pages four times as often; a larger WAL makes a crash take longer to read.
 const WAL_PAGES: &str = "4000";
@@ -46,13 +49,30 @@ pub(crate) async fn at(options: &SqlOptions, url: &str) -> Result<Opened, StoreE
         return Err(failed("read the database url", NotAFile));
     }
     let file = settings(options, file.create_if_missing(true));
-    let host = SqlitePoolOptions::new()
-        .max_connections(1)
-        .connect_with(file.clone())
-        .await;
+    let host = host(&file).await;
     let host = host.map_err(|error| failed("open the database", error))?;
     let host = SqlxSqliteConnector::from_sqlx_sqlite_pool(host);
     Ok(opened(options, file, host))
+}
+
+/// A connection for the host. SQLite answers that the file is locked, whatever the timeout, while
+/// another process that starts makes a write-ahead log of its journal.
+async fn host(file: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let began = Instant::now();
+    loop {
+        let pool = SqlitePoolOptions::new().max_connections(1);
+        match pool.connect_with(file.clone()).await {
+            Err(error) if is_locked(&error) && began.elapsed() < BUSY_TIMEOUT => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            pool => return pool,
+        }
+    }
+}
+
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|it| it.code());
+    code.is_some_and(|code| code == "5")
 }
 
 /// The file of a connection of the host.
