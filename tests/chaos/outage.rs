@@ -87,7 +87,8 @@ async fn a_database_is_away_with_a_thousand_runs_in_the_middle_of_a_step(place: 
 
     fleet.explains_what_is_open().await;
     all_shipped_once(&place, ORDERS).await;
-    let given_up = "SELECT count(*) FROM durable_runs WHERE status <> 'completed'";
+    let given_up = "SELECT count(*) FROM durable_runs WHERE status <> 'completed' \
+                    AND workflow <> 'ask-for-review'";
     assert_eq!(place.number(given_up).await, 0);
     assert!(fleet.terminate(0).await.success());
 }
