@@ -267,9 +267,12 @@ impl Connection {
         let trap = set.as_mut()?;
         tail.extend_from_slice(bytes);
         let wanted = trap.bytes;
-        let has_come = wanted.is_empty() || tail.windows(wanted.len()).any(|it| it == wanted);
+        // As they are, or as the digits that stand for them in the text of a statement.
+        let digits: String = wanted.iter().map(|byte| format!("{byte:02x}")).collect();
+        let has = |bytes: &[u8]| tail.windows(bytes.len()).any(|it| it == bytes);
+        let has_come = wanted.is_empty() || has(wanted) || has(digits.as_bytes());
         if !has_come {
-            let rest = tail.len().saturating_sub(wanted.len());
+            let rest = tail.len().saturating_sub(digits.len());
             tail.drain(..rest);
             return None;
         }
