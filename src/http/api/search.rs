@@ -52,14 +52,6 @@ pub(super) fn refine(query: &mut RunQuery, text: &str, now: Timestamp) -> Result
         let part: String = part.chars().take(MAX_NAME_BYTES).collect();
         return Err(Problem::bad_request(format!("`q` at `{part}`: {why}")));
     }
-    let once = |is_there: bool, name: &str| {
-        let detail = format!("`{name}` is given twice, by itself and in `q`");
-        if is_there {
-            Err(Problem::bad_request(detail))
-        } else {
-            Ok(())
-        }
-    };
     if !search.statuses.is_empty() {
         once(!query.statuses.is_empty(), "status")?;
         query.statuses = search.statuses;
@@ -104,6 +96,16 @@ pub(super) fn refine(query: &mut RunQuery, text: &str, now: Timestamp) -> Result
         query.until = Some(ago(ms));
     }
     Ok(())
+}
+
+/// Refuses a condition that the query has already.
+fn once(is_there: bool, name: &str) -> Result<(), Problem> {
+    let detail = format!("`{name}` is given twice, by itself and in `q`");
+    if is_there {
+        Err(Problem::bad_request(detail))
+    } else {
+        Ok(())
+    }
 }
 
 /// What can be understood of a search, and its first part that cannot, with the reason.
