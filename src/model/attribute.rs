@@ -45,12 +45,14 @@ impl AttributeValue {
     }
 
     /// The number with this rank.
+    #[cfg(feature = "_sql")]
     pub(crate) const fn of_rank(rank: i64) -> Self {
         let bits = rank ^ ((rank >> 63).cast_unsigned() >> 1).cast_signed();
         Self::Number(f64::from_bits(bits.cast_unsigned()))
     }
 
     /// The stored word for its kind.
+    #[cfg(feature = "_sql")]
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
@@ -263,6 +265,7 @@ impl Attributes {
     }
 
     /// Those of rows of a store, which were checked when they were written.
+    #[cfg(feature = "_sql")]
     pub(crate) fn from_rows(rows: impl IntoIterator<Item = (Arc<str>, AttributeValue)>) -> Self {
         Self(rows.into_iter().collect())
     }
@@ -344,6 +347,7 @@ impl AttributePatch {
     }
 
     /// Keys, and what they become.
+    #[cfg(feature = "_sql")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, Option<&AttributeValue>)> {
         self.0.iter().map(|(key, value)| (key, value.as_ref()))
     }

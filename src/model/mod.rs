@@ -44,6 +44,7 @@ pub use query::{RunPage, RunQuery};
 pub use relation::{OnCancel, Parent};
 pub(crate) use retry::mix;
 pub use retry::{Backoff, InvalidBackoff, RetryPolicy};
+#[cfg(feature = "_sql")]
 pub(crate) use run::default_namespace;
 pub use run::{DEFAULT_NAMESPACE, IllegalTransition, NewRun, Run, RunStatus, WorkflowKey};
 pub(crate) use task::TaskReport;
