@@ -591,6 +591,8 @@ impl WorkflowCtx {
     ///
     /// ```
     /// use axum_durable::prelude::*;
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
     ///
     /// #[derive(Serialize, Deserialize, JsonSchema)]
     /// struct OrderAttributes {
