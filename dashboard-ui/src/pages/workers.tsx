@@ -177,7 +177,7 @@ function Names({ name, all, link = false }: { name: string; all: string[]; link?
             key={it}
             to="/workflows/$name"
             params={{ name: workflow }}
-            className="hover:underline"
+            className="inline-flex min-h-6 items-center gap-1 hover:underline"
           >
             {workflow} <span className="text-dim">v{version}</span>
           </Link>
