@@ -39,6 +39,8 @@ const PAGES = [
 
 export function Shell() {
   const [open, setOpen] = useState<"palette" | "help">();
+  // A browser says later that a dialog has closed; another one may have been opened since.
+  const closed = (what: typeof open) => setOpen((now) => (now === what ? undefined : now));
   const navigate = useNavigate();
   const { data: meta, error } = useQuery(metaQuery);
   // A host with sessions of its own says so before they end; who was never told is asked here.
@@ -98,8 +100,8 @@ export function Shell() {
         <Outlet />
       </main>
       <Suspense>
-        {open === "palette" && <Palette onClose={() => setOpen(undefined)} />}
-        {open === "help" && <Help onClose={() => setOpen(undefined)} />}
+        {open === "palette" && <Palette onClose={() => closed("palette")} />}
+        {open === "help" && <Help onClose={() => closed("help")} />}
       </Suspense>
       {asksWho && <SignIn />}
       <Toasts />
