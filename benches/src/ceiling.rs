@@ -7,7 +7,7 @@ use axum_durable::{
     id::{FencingToken, InstanceId, RunId, Seq},
     model::{Checkpoint, CheckpointKind, CheckpointStatus, NewRun, WorkflowKey},
     payload::Payload,
-    store::{Batch, LivenessLock, RunCommit, StartAck, Store},
+    store::{Batch, BatchAck, Custody, LivenessLock, RunCommit, StartAck, Store},
     time::Timestamp,
 };
 use tokio::time::Instant;
@@ -17,10 +17,12 @@ use crate::{flows::Out, load::percentile, report::Failed};
 /// How long the loop goes on: long enough to see past the first WAL checkpoint.
 const LENGTH: Duration = Duration::from_millis(1_500);
 
-/// Batches built at a time, outside of what is timed.
-const PREPARED: usize = 64;
+/// Lives built at a time, outside of what is timed.
+const PREPARED: usize = 8;
 
-/// The bare loop: the statements of the engine on the schema of the engine, without an engine.
+/// The bare loop: the statements of the engine on the schema of the engine, without an engine. It
+/// takes runs through their lives in step, as many in a batch as are in flight: a batch that
+/// starts them, one for each step, and the last one ends them, too.
 pub(crate) struct Ceiling {
     store: Arc<dyn Store>,
     instance: InstanceId,
@@ -59,12 +61,6 @@ impl Bare {
     }
 }
 
-/// Runs that the loop owns, and how far it has taken them.
-struct Owned {
-    runs: Vec<RunId>,
-    step: u32,
-}
-
 impl Ceiling {
     /// A loop over `store`.
     pub(crate) async fn new(store: Arc<dyn Store>) -> Result<(Self, LivenessLock), Failed> {
@@ -79,16 +75,21 @@ impl Ceiling {
         Ok((ceiling, lock))
     }
 
-    /// Stored checkpoints a second, `in_flight` of them in a batch.
-    pub(crate) async fn steps_per_second(&self, in_flight: usize) -> Result<f64, Failed> {
+    /// Stored steps a second, of runs with `steps` each and `in_flight` of them in a batch.
+    pub(crate) async fn steps_per_second(
+        &self,
+        in_flight: usize,
+        steps: usize,
+    ) -> Result<f64, Failed> {
         let mut spent = Duration::ZERO;
         let mut written = 0_usize;
-        let mut owned = self.own(in_flight).await?;
         while spent < LENGTH {
-            let batches: Vec<Batch> = (0..PREPARED).map(|_| self.batch(&mut owned)).collect();
+            let lives = (0..PREPARED).flat_map(|_| self.lives(in_flight, steps));
+            let batches: Vec<Batch> = lives.collect();
             let begun = Instant::now();
             for batch in &batches {
                 let ack = self.store.commit(batch).await?;
+                check_starts(&ack)?;
                 written += ack.commits.into_iter().filter(Result::is_ok).count();
             }
             spent += begun.elapsed();
@@ -98,8 +99,8 @@ impl Ceiling {
 
     /// A run for bare commits.
     pub(crate) async fn bare(self) -> Result<Bare, Failed> {
-        let owned = self.own(1).await?;
-        let run = owned.runs.into_iter().next().ok_or("no run was stored")?;
+        let run = RunId::generate();
+        check_starts(&self.store.commit(&self.starts(&[run.clone()])).await?)?;
         Ok(Bare {
             ceiling: self,
             run,
@@ -107,45 +108,51 @@ impl Ceiling {
         })
     }
 
-    /// Stores runs that this loop holds under token 1.
-    async fn own(&self, count: usize) -> Result<Owned, Failed> {
+    /// The batches of new runs from their start to their end.
+    fn lives(&self, count: usize, steps: usize) -> Vec<Batch> {
         let runs: Vec<RunId> = (0..count).map(|_| RunId::generate()).collect();
+        let last = steps.saturating_sub(1);
+        let step = |at| self.step(&runs, at as u32, at == last);
+        let starts = std::iter::once(self.starts(&runs));
+        starts.chain((0..=last).map(step)).collect()
+    }
+
+    /// Runs that this loop holds under token 1.
+    fn starts(&self, runs: &[RunId]) -> Batch {
         let start = |id: &RunId| {
             let workflow = WorkflowKey::new("ceiling", 1);
             let mut new = NewRun::new(id.clone(), workflow, Payload::null(), self.now);
             new.owner = Some(self.instance.clone());
             new
         };
-        let batch = Batch {
+        Batch {
             starts: runs.iter().map(start).collect(),
             ..Batch::default()
-        };
-        let ack = self.store.commit(&batch).await?;
-        if ack.starts.iter().any(|ack| *ack != StartAck::Created) {
-            return Err("the store has runs of an earlier measurement".into());
         }
-        Ok(Owned { runs, step: 0 })
     }
 
-    /// The next step of each run.
-    fn batch(&self, owned: &mut Owned) -> Batch {
-        let seq = owned.step;
-        owned.step += 1;
+    fn step(&self, runs: &[RunId], seq: u32, is_last: bool) -> Batch {
         let commit = |run: &RunId| {
             let mut commit = self.commit(run);
             commit.rev = u64::from(seq) + 1;
             commit.checkpoints = vec![self.checkpoint(seq)];
+            if is_last {
+                commit.status = RunStatus::Completed;
+                commit.custody = Custody::Release;
+                commit.output = Some(self.result.clone());
+            }
             commit
         };
         Batch {
-            commits: owned.runs.iter().map(commit).collect(),
+            commits: runs.iter().map(commit).collect(),
             ..Batch::default()
         }
     }
 
     fn commit(&self, run: &RunId) -> RunCommit {
         let mut commit = RunCommit::new(run.clone(), FencingToken(1), RunStatus::Running, self.now);
-        commit.wake_at = self.now;
+        // As the engine does it for runs that somebody executes.
+        commit.wake_at = Timestamp::MAX;
         commit
     }
 
@@ -160,5 +167,14 @@ impl Ceiling {
         checkpoint.finished_at = Some(self.now);
         checkpoint.rev = u64::from(seq) + 1;
         checkpoint
+    }
+}
+
+fn check_starts(ack: &BatchAck) -> Result<(), Failed> {
+    let are_new = ack.starts.iter().all(|ack| *ack == StartAck::Created);
+    if are_new {
+        Ok(())
+    } else {
+        Err("the store has runs of an earlier measurement".into())
     }
 }

@@ -35,9 +35,10 @@ pub(crate) struct Report {
     pub(crate) bare_commits: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) commits_per_step: Option<f64>,
-    /// Changes (starts, deliveries, run commits) in one call of the store, on average.
+    /// The same as the server counts them, with those of everything else that it did meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) db_commits_per_step: Option<f64>,
+    /// Changes (starts, deliveries, run commits) in one call of the store, on average.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) changes_per_commit: Option<f64>,
     /// The part of the time during which the store was writing.
