@@ -46,6 +46,9 @@ impl<'a> Shops<'a> {
             .env("RUST_LOG", "info,axum_durable=error,sea_orm_migration=warn")
             .env("NO_COLOR", "1")
             .env("CHECKOUT_SETTLE_MS", "100")
+            // Each order leaves a run that waits for days. Soon as many leave memory as come, so
+            // that what grows then is a leak.
+            .env("DURABLE_EVICT_AFTER", "20s")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;

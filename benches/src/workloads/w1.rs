@@ -90,7 +90,9 @@ async fn measure_ceiling(bench: &Bench, purpose: &str) -> Result<f64, Failed> {
     let (store, _files) = bench.place.create(purpose).await?;
     let (ceiling, _lock) = Ceiling::new(store).await?;
     let steps = bench.sizes.steps_or(STEPS);
-    ceiling.steps_per_second(bench.sizes.in_flight(), steps).await
+    ceiling
+        .steps_per_second(bench.sizes.in_flight(), steps)
+        .await
 }
 
 /// Bare commits on a store of their own. W2 and W3 make one beside each of their runs, because

@@ -42,6 +42,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         .public_url(&config.public_url)
         .drive(config.drive)
         .lease_ttl(config.lease)
+        .evict_after(config.evict_after)
         .build()
         .await?;
 

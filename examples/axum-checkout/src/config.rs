@@ -63,6 +63,11 @@ pub(crate) struct Config {
     #[arg(long, env = "DURABLE_LEASE", default_value = "15s", value_parser = parse_duration)]
     pub(crate) lease: Duration,
 
+    /// How long a waiting order stays in memory, such as `10m`; then it is loaded again when there
+    /// is something to do.
+    #[arg(long, env = "DURABLE_EVICT_AFTER", default_value = "10m", value_parser = parse_duration)]
+    pub(crate) evict_after: Duration,
+
     /// How long each provider takes, in milliseconds, so that a person can watch.
     #[arg(long, env = "CHECKOUT_STEP_MS", default_value_t = 0)]
     pub(crate) step_ms: u64,

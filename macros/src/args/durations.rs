@@ -2,7 +2,7 @@
 
 /// The grammar of `Backoff::from_str`, which cannot be called from here: the library depends on
 /// this crate.
-pub(super) fn check_backoff(text: &str) -> std::result::Result<(), String> {
+pub(super) fn check_backoff(text: &str) -> Result<(), String> {
     let shape = || format!("`{text}` is no backoff; write `fixed 2s` or `exp 200ms..10s`");
     let (word, rest) = text.split_once(' ').ok_or_else(shape)?;
     match word {
@@ -22,7 +22,7 @@ pub(super) fn check_backoff(text: &str) -> std::result::Result<(), String> {
 }
 
 /// The grammar of `parse_duration`.
-pub(super) fn millis(text: &str) -> std::result::Result<u64, String> {
+pub(super) fn millis(text: &str) -> Result<u64, String> {
     let invalid = || {
         let expected = "write a whole number with ms, s, m, h, d or w, such as `30s`";
         format!("`{text}` is no duration; {expected}")
