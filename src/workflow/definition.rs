@@ -97,7 +97,12 @@ where
                 let saga = ctx.saga();
                 let result = saga.watch(body(ctx, decoded)).await;
                 let encode = |output| Payload::encode(&output).map_err(WorkflowError::Payload);
-                saga.close(result.and_then(encode)).await
+                let result = result.and_then(encode);
+                if !saga.has_to_undo(&result) {
+                    return result;
+                }
+                // Boxed, so that runs which wait hold no room for it.
+                Box::pin(saga.close(result)).await
             };
             Box::pin(future) as BoxFuture<'static, Result<Payload>>
         };

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::poll_fn, panic::Location, sync::Arc, task::Poll};
 
-use parking_lot::Mutex;
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use serde::de::IgnoredAny;
 
 use super::{
@@ -55,7 +55,8 @@ struct Due {
 /// two writes that belong together.
 pub(crate) struct Saga {
     host: Arc<dyn Host>,
-    inner: Mutex<Inner>,
+    /// Boxed, because most runs that wait have nothing to undo.
+    inner: Mutex<Option<Box<Inner>>>,
 }
 
 #[derive(Default)]
@@ -73,14 +74,20 @@ impl Saga {
         }
     }
 
+    fn inner(&self) -> MappedMutexGuard<'_, Inner> {
+        MutexGuard::map(self.inner.lock(), |inner| {
+            &mut **inner.get_or_insert_default()
+        })
+    }
+
     /// A step has completed that can be undone.
     pub(crate) fn completed(&self, undo: Undo, output: Payload) {
-        self.inner.lock().done.push(Due { undo, output });
+        self.inner().done.push(Due { undo, output });
     }
 
     /// Undoes what was done since the last time, the latest first.
     pub(crate) async fn rollback(&self) -> Result<()> {
-        let failed_before = self.inner.lock().failed.len();
+        let failed_before = self.inner().failed.len();
         let unwinding = Unwinding::begin(&self.host);
         self.undo_all().await;
         drop(unwinding);
@@ -99,7 +106,7 @@ impl Saga {
     async fn undo_all(&self) {
         loop {
             // A statement of its own: the guard must not live across the wait.
-            let due = self.inner.lock().done.pop();
+            let due = self.inner().done.pop();
             let Some(due) = due else { return };
             self.undo(due).await;
         }
@@ -131,12 +138,12 @@ impl Saga {
                 WorkflowError::Step { failure, .. } => failure,
                 other => other.into_failure(),
             };
-            self.inner.lock().failed.push((due, failure));
+            self.inner().failed.push((due, failure));
         }
     }
 
     fn undos_failed(&self) -> Vec<(Arc<str>, Failure)> {
-        let inner = self.inner.lock();
+        let inner = self.inner();
         let failed = inner.failed.iter();
         failed
             .map(|(due, failure)| (Arc::clone(&due.undo.name), failure.clone()))
@@ -159,29 +166,24 @@ impl Saga {
         Err(WorkflowError::Failed(Failure::cancelled()))
     }
 
-    /// Ends a run: what a failed one has done is undone first. A run with an undo that has failed
-    /// does not end well, whatever its body returned.
-    pub(crate) async fn close(self: Arc<Self>, result: Result<Payload>) -> Result<Payload> {
-        let has_to_undo = {
-            let inner = self.inner.lock();
+    /// Whether a run that returns this has anything to undo first.
+    pub(crate) fn has_to_undo(&self, result: &Result<Payload>) -> bool {
+        self.inner.lock().as_ref().is_some_and(|inner| {
             !inner.failed.is_empty() || (result.is_err() && !inner.done.is_empty())
-        };
-        if !has_to_undo {
-            return result;
-        }
-        // Boxed, so that runs which wait hold no room for it.
-        Box::pin(self.close_slowly(result)).await
+        })
     }
 
-    async fn close_slowly(self: Arc<Self>, result: Result<Payload>) -> Result<Payload> {
+    /// Ends a run that has something to undo: what a failed one has done is undone first. A run
+    /// with an undo that has failed does not end well, whatever its body returned.
+    pub(crate) async fn close(self: Arc<Self>, result: Result<Payload>) -> Result<Payload> {
         self.host.set_unwinding(true);
         if result.is_err() {
             self.undo_all().await;
         }
         // A run that ended with failed undos comes here again after a requeue, without having
         // done anything new. Then they are tried once more, and so on with each requeue.
-        while !self.inner.lock().failed.is_empty() && self.host.unwinds_again() {
-            let again = std::mem::take(&mut self.inner.lock().failed);
+        while !self.inner().failed.is_empty() && self.host.unwinds_again() {
+            let again = std::mem::take(&mut self.inner().failed);
             for (due, _) in again {
                 self.undo(due).await;
             }
@@ -209,7 +211,7 @@ struct UnderWay<'a> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.saga.inner.lock().done.extend(self.due.take());
+        self.saga.inner().done.extend(self.due.take());
     }
 }
 
@@ -248,7 +250,7 @@ impl fmt::Debug for Undo {
 
 impl fmt::Debug for Saga {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = self.inner.lock();
+        let inner = self.inner();
         let (done, failed) = (inner.done.len(), inner.failed.len());
         drop(inner);
         write!(f, "Saga({done} to undo, {failed} failed)")

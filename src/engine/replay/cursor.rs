@@ -41,6 +41,15 @@ pub(crate) struct Closed {
     pub(crate) is_news: bool,
 }
 
+/// What the code has not come to yet. One of the two is not empty.
+#[derive(Debug)]
+struct Past {
+    /// Records whose operation the code has not asked for yet.
+    recorded: BTreeMap<Seq, Checkpoint>,
+    /// Recorded outcomes in the order in which they were released.
+    replay: VecDeque<Seq>,
+}
+
 /// Where the workflow's code stands in its history.
 ///
 /// Invariant: between two releases the workflow is polled until it is pending, and only then is
@@ -48,10 +57,8 @@ pub(crate) struct Closed {
 /// replay, and takes the same positions.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// Records whose operation the code has not asked for yet.
-    recorded: BTreeMap<Seq, Checkpoint>,
-    /// Recorded outcomes in the order in which they were released.
-    replay: VecDeque<Seq>,
+    /// What is left of the history; `None` once it is used up.
+    past: Option<Box<Past>>,
     /// New outcomes in the order in which they arrived.
     ready: VecDeque<Seq>,
     slots: Slots,
@@ -81,12 +88,13 @@ impl Cursor {
             .collect();
         order.sort_unstable();
         let next_ord = order.last().map_or(0, |(ord, _)| ord + 1);
-        Self {
-            recorded: history
-                .into_iter()
-                .map(|record| (record.seq, record))
-                .collect(),
+        let records = history.into_iter().map(|record| (record.seq, record));
+        let past = Past {
+            recorded: records.collect(),
             replay: order.into_iter().map(|(_, seq)| seq).collect(),
+        };
+        Self {
+            past: (!past.is_used_up()).then(|| Box::new(past)),
             ready: VecDeque::new(),
             slots: Slots::default(),
             next_seq: Seq(0),
@@ -99,8 +107,33 @@ impl Cursor {
     }
 
     /// Whether the history is used up: what happens from now on is new.
-    pub(crate) fn is_live(&self) -> bool {
-        self.replay.is_empty() && self.recorded.is_empty()
+    pub(crate) const fn is_live(&self) -> bool {
+        self.past.is_none()
+    }
+
+    /// The record of the operation at `seq`, if the code has not asked for it yet.
+    fn recorded(&self, seq: Seq) -> Option<&Checkpoint> {
+        self.past.as_ref()?.recorded.get(&seq)
+    }
+
+    /// The first record that the code has not asked for.
+    fn first_recorded(&self) -> Option<Seq> {
+        self.past.as_ref()?.recorded.keys().next().copied()
+    }
+
+    /// The recorded outcome that is released next.
+    fn next_replayed(&self) -> Option<Seq> {
+        self.past.as_ref()?.replay.front().copied()
+    }
+
+    /// Takes something out of the history.
+    fn take<T>(&mut self, take: impl FnOnce(&mut Past) -> Option<T>) -> Option<T> {
+        let past = self.past.as_mut()?;
+        let taken = take(past);
+        if past.is_used_up() {
+            self.past = None;
+        }
+        taken
     }
 
     pub(crate) fn take_fault(&mut self) -> Option<Fault> {
@@ -137,7 +170,7 @@ impl Cursor {
         if !self.in_turn {
             self.fail(Fault::Unprompted { seq });
         }
-        let record = self.recorded.remove(&seq);
+        let record = self.take(|past| past.recorded.remove(&seq));
         if let Some(record) = &record
             && let Some(fault) = mismatch(record, &call, &site)
         {
@@ -165,10 +198,10 @@ impl Cursor {
     /// Captures are stored no later than whatever follows them. So if anything is recorded from
     /// here on, and it is not the patch, the run came by before the patch was written.
     pub(crate) fn patch_state(&self, id: &str) -> PatchState {
-        let here = self.recorded.get(&self.next_seq);
+        let here = self.recorded(self.next_seq);
         if here.is_some_and(|it| it.kind == CheckpointKind::Patch && *it.name == *id) {
             PatchState::Recorded
-        } else if self.recorded.is_empty() {
+        } else if self.first_recorded().is_none() {
             PatchState::NewGround
         } else {
             PatchState::OldRun
@@ -178,7 +211,7 @@ impl Cursor {
     /// Whether the history goes on, at the position that comes next, with the result of a dropped
     /// step.
     pub(crate) fn has_unseen(&self, name: &str) -> bool {
-        let here = self.recorded.get(&self.next_seq);
+        let here = self.recorded(self.next_seq);
         here.is_some_and(|it| it.kind == CheckpointKind::Unseen && *it.name == *name)
     }
 
@@ -222,7 +255,7 @@ impl Cursor {
         if self.has_fault() {
             return None;
         }
-        if let Some(seq) = self.replay.pop_front() {
+        if let Some(seq) = self.take(|past| past.replay.pop_front()) {
             let Some(slot) = self.slots.get_mut(seq) else {
                 self.fail_missing(seq, false);
                 return None;
@@ -256,7 +289,7 @@ impl Cursor {
 
     /// Whether the history goes on with the workflow being cut off.
     pub(crate) fn is_cut_next(&self) -> bool {
-        let next = self.replay.front().and_then(|seq| self.recorded.get(seq));
+        let next = self.next_replayed().and_then(|seq| self.recorded(seq));
         next.is_some_and(|record| record.kind == CheckpointKind::Cancel)
     }
 
@@ -267,10 +300,10 @@ impl Cursor {
         self.next_seq = seq.next();
         self.last_failures = None;
         if self.is_cut_next() {
-            if self.replay.pop_front() != Some(seq) {
+            if self.take(|past| past.replay.pop_front()) != Some(seq) {
                 self.fail_missing(seq, false);
             }
-            self.recorded.remove(&seq);
+            self.take(|past| past.recorded.remove(&seq));
             return None;
         }
         let ord = self.next_ord;
@@ -295,9 +328,9 @@ impl Cursor {
         if self.has_fault() {
             return;
         }
-        if self.replay.is_empty() {
+        if self.next_replayed().is_none() {
             // Every recorded operation was made before or between the recorded releases.
-            if let Some(seq) = self.recorded.keys().next().copied() {
+            if let Some(seq) = self.first_recorded() {
                 self.fail_missing(seq, false);
                 return;
             }
@@ -334,14 +367,13 @@ impl Cursor {
             let seq = self.next_seq;
             self.fail(Fault::Unprompted { seq });
         }
-        let unasked = self.recorded.keys().next().copied();
-        if let Some(seq) = unasked.or_else(|| self.replay.front().copied()) {
+        if let Some(seq) = self.first_recorded().or_else(|| self.next_replayed()) {
             self.fail_missing(seq, true);
         }
     }
 
     fn fail_missing(&mut self, seq: Seq, returned: bool) {
-        let recorded = match (self.recorded.get(&seq), self.slots.get(seq)) {
+        let recorded = match (self.recorded(seq), self.slots.get(seq)) {
             (Some(record), _) => (record.kind, Arc::clone(&record.name), record.site.clone()),
             (None, Some(slot)) => (
                 slot.kind,
@@ -356,6 +388,12 @@ impl Cursor {
             recorded,
             returned,
         });
+    }
+}
+
+impl Past {
+    fn is_used_up(&self) -> bool {
+        self.recorded.is_empty() && self.replay.is_empty()
     }
 }
 

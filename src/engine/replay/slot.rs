@@ -46,7 +46,7 @@ pub(crate) struct Slot {
     /// What was asked for at the first poll of a wait.
     pub(crate) ask: Option<Ask>,
     /// How a step is tried.
-    pub(crate) policy: StepPolicy,
+    policy: Option<Box<StepPolicy>>,
     /// Attempts begun.
     pub(crate) attempt: u32,
     /// Why the last attempt failed.
@@ -81,7 +81,7 @@ impl Slot {
             waker: None,
             record: None,
             ask: None,
-            policy: StepPolicy::default(),
+            policy: None,
             attempt: 0,
             failure: None,
             wake_at: None,
@@ -107,6 +107,16 @@ impl Slot {
     }
 
     /// Keeps the waker of the operation's last poll.
+    /// How the attempts of the step are made.
+    pub(crate) fn policy(&self) -> StepPolicy {
+        self.policy.as_deref().copied().unwrap_or_default()
+    }
+
+    pub(crate) fn set_policy(&mut self, policy: StepPolicy) {
+        let is_own = policy != StepPolicy::default();
+        self.policy = is_own.then(|| Box::new(policy));
+    }
+
     pub(crate) fn keep_waker(&mut self, cx: &Context<'_>) {
         match &mut self.waker {
             Some(waker) => waker.clone_from(cx.waker()),

@@ -99,7 +99,7 @@ impl RunHost {
         if let Some(Cancel::Compensate { item }) = asked {
             state.pending.taken.push(item);
         }
-        let pause = state.pause.take().map(|(item, _)| item);
+        let pause = state.pause.take().map(|pause| pause.item);
         state.pending.taken.extend(pause);
         true
     }

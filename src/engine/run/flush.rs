@@ -6,7 +6,7 @@ use tracing::{debug, error, warn};
 
 use super::{
     host::RunHost,
-    state::{Ending, InFlight, Leave, Phase, State},
+    state::{Ending, InFlight, Leave, Phase, State, Then},
 };
 use crate::engine::{dead, journal::Ack, settled::Settlement};
 use crate::event::EngineEvent;
@@ -95,24 +95,25 @@ impl RunHost {
             checkpoint.rev = state.rev;
         }
         commit.checkpoints = pending.checkpoints;
-        if let (RunStatus::Paused, Some((item, _))) = (commit.status, &state.pause) {
-            pending.taken.push(*item);
+        if let (RunStatus::Paused, Some(pause)) = (commit.status, &state.pause) {
+            pending.taken.push(pause.item);
         }
         commit.waiters = pending.waiters;
         commit.withdrawn = pending.withdrawn;
         commit.taken = pending.taken;
-        if let Some(labels) = pending.labels {
-            commit.published = labels.published;
-            commit.tags = labels.tags;
-            commit.attributes = labels.attributes;
-            commit.beyond = labels.beyond;
+        let mut dispatch = Vec::new();
+        if let Some(rare) = pending.rare {
+            commit.published = rare.published;
+            commit.tags = rare.tags;
+            commit.attributes = rare.attributes;
+            commit.beyond = rare.beyond;
+            dispatch = rare.dispatch;
         }
         commit.is_joined = identity.kin.as_ref().is_some_and(|kin| kin.is_joined);
         let starts = commit.beyond.as_ref().map(|beyond| beyond.starts.clone());
         state.in_flight = Some(InFlight {
             gating: pending.gating,
-            dispatch: pending.dispatch,
-            starts: starts.unwrap_or_default(),
+            then: Then::some(dispatch, starts.unwrap_or_default()),
             ending,
         });
         commit
@@ -140,7 +141,7 @@ impl RunHost {
             }
             Ending::Evicted if state.pauses() => {
                 commit.status = RunStatus::Paused;
-                commit.failure = state.pause.as_ref().map(|(_, why)| why.clone());
+                commit.failure = state.pause.as_ref().map(|pause| pause.why.clone());
                 commit.wake_at = Timestamp::MAX;
             }
             // It waits, and the claim finds it when its time has come or something arrives.
@@ -167,8 +168,8 @@ impl RunHost {
             if let Some(run) = &self.identity.last_life {
                 let mut dead = (**run).clone();
                 dead.failure = Some(failure.clone());
-                dead.tags.clone_from(&state.marks.tags);
-                dead.attributes.clone_from(&state.marks.attributes);
+                let marks = state.marks();
+                (dead.tags, dead.attributes) = (marks.tags, marks.attributes);
                 let letter = dead::letter(&self.core, &dead);
                 state.pending.beyond().starts.extend(letter);
             }
@@ -193,11 +194,14 @@ impl RunHost {
                 return;
             }
         };
-        for task in std::mem::take(&mut flight.dispatch) {
-            // The receiver lives as long as the engine.
-            drop(self.core.dispatch.send(task));
+        if let Some(then) = flight.then.take() {
+            for task in then.dispatch {
+                // The receiver lives as long as the engine.
+                drop(self.core.dispatch.send(task));
+            }
+            self.begin_created(&then.starts, &ack);
         }
-        self.spread(&flight, &ack);
+        self.spread(&ack);
         self.core.events.publish(EngineEvent::Advanced {
             run: self.identity.run.clone(),
             rev: state.rev,

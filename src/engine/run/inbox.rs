@@ -2,7 +2,7 @@
 
 use super::{
     host::RunHost,
-    state::{Cancel, State},
+    state::{Cancel, Pause, State},
 };
 use crate::engine::replay::SlotState;
 use crate::id::Seq;
@@ -34,7 +34,10 @@ impl RunHost {
                 return state.asked_to_cancel(Cancel::Compensate { item: item.id });
             }
             InboxBody::Pause { why } => {
-                state.pause = Some((item.id, why.clone()));
+                state.pause = Some(Box::new(Pause {
+                    item: item.id,
+                    why: why.clone(),
+                }));
                 return;
             }
             InboxBody::Signal { seq, .. }

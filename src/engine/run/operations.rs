@@ -62,7 +62,7 @@ impl RunHost {
         slot.record = None;
         slot.state = SlotState::Backoff;
         if let Some(Ask::Remote(ask)) = &slot.ask {
-            slot.policy = ask.policy;
+            slot.set_policy(ask.policy);
         }
         let at = slot.wake_at.unwrap_or_else(|| self.core.now());
         slot.wake_at = Some(at);
@@ -116,7 +116,7 @@ impl RunHost {
                 if !was_waiting && let Err(failure) = self.check(&ask.input) {
                     return state.ready(seq, Outcome::Failed(Box::new(failure)));
                 }
-                slot.policy = ask.policy;
+                slot.set_policy(ask.policy);
                 slot.attempt = slot.attempt.max(1);
                 slot.wake_at = ask.policy.timeout.map(|length| self.core.now() + length);
                 let task = self.task(slot, seq, &ask);
@@ -165,7 +165,7 @@ impl RunHost {
             // The receiver lives as long as the engine.
             drop(self.core.dispatch.send(task));
         } else {
-            state.pending.dispatch.push(task);
+            state.pending.rare().dispatch.push(task);
         }
     }
 
@@ -190,7 +190,7 @@ impl RunHost {
                 state.ready(seq, Outcome::TimedOut);
             }
             (SlotState::Waiting, _) => {
-                let length = slot.policy.timeout.unwrap_or_default();
+                let length = slot.policy().timeout.unwrap_or_default();
                 self.attempt_ended(state, seq, Err(timed_out(length)), Vec::new());
             }
             (SlotState::Backoff, _) if slot.is_remote() => self.send_again(state, seq),
@@ -250,7 +250,7 @@ impl RunHost {
             Ok(value) => return state.ready(seq, Outcome::Completed(value)),
             Err(failure) => failure,
         };
-        let next = slot.policy.retry.wait_after(slot.attempt, self.seed(seq));
+        let next = slot.policy().retry.wait_after(slot.attempt, self.seed(seq));
         let Some(wait) = next.filter(|_| failure.retryable) else {
             return state.ready(seq, Outcome::Failed(Box::new(failure)));
         };

@@ -15,46 +15,46 @@ pub(crate) struct Pending {
     pub(crate) waiters: Vec<NewWaiter>,
     pub(crate) withdrawn: Vec<Seq>,
     pub(crate) taken: Vec<i64>,
-    /// Boxed, because few runs have any.
-    pub(crate) labels: Option<Box<Labels>>,
-    /// Steps to be sent once this is durable. If the process dies before they are sent, the
-    /// waiting checkpoint tells whoever recovers the run to send them.
-    pub(crate) dispatch: Vec<StepTask>,
+    /// Boxed, because few commits have any.
+    pub(crate) rare: Option<Box<Rare>>,
     /// What nothing may start before: releases and failed attempts.
     pub(crate) gating: u32,
     /// Whether it should be written now. Captures and abandoned operations wait for company.
     pub(crate) is_urgent: bool,
 }
 
-/// What a run tells the outside of itself, and does there.
+/// What few commits have: what a run tells the outside of itself, and does there.
 #[derive(Debug, Default)]
-pub(crate) struct Labels {
+pub(crate) struct Rare {
     pub(crate) published: Vec<(Arc<str>, Payload)>,
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) attributes: AttributePatch,
     /// What it changes outside of itself.
     pub(crate) beyond: Option<Box<Beyond>>,
+    /// Steps to be sent once this is durable. If the process dies before they are sent, the
+    /// waiting checkpoint tells whoever recovers the run to send them.
+    pub(crate) dispatch: Vec<StepTask>,
 }
 
 impl Pending {
-    pub(crate) fn labels(&mut self) -> &mut Labels {
-        self.labels.get_or_insert_default()
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// What the run changes outside of itself.
     pub(crate) fn beyond(&mut self) -> &mut Beyond {
-        self.labels().beyond.get_or_insert_default()
+        self.rare().beyond.get_or_insert_default()
     }
 
     /// The run that this one continues as.
     pub(crate) fn next(&self) -> Option<&RunId> {
-        let beyond = self.labels.as_ref()?.beyond.as_ref()?;
+        let beyond = self.rare.as_ref()?.beyond.as_ref()?;
         beyond.next.as_ref()
     }
 
     /// The run does not continue as another one after all.
     pub(crate) fn stay(&mut self) {
-        let beyond = self.labels.as_mut().and_then(|it| it.beyond.as_mut());
+        let beyond = self.rare.as_mut().and_then(|it| it.beyond.as_mut());
         if let Some(beyond) = beyond
             && let Some(next) = beyond.next.take()
         {

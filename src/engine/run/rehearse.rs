@@ -44,8 +44,7 @@ pub(crate) fn rehearse(core: &Arc<Core>, record: RunRecord) -> Option<Rehearsal>
     // A commit that is on its way for ever: nothing is written, and no effect may start before it.
     driver.host.state().in_flight = Some(InFlight {
         gating: 1,
-        dispatch: Vec::new(),
-        starts: Vec::new(),
+        then: None,
         ending: None,
     });
     let again = Arc::new(Again::default());

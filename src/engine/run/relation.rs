@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    host::RunHost,
-    state::{InFlight, State},
-};
+use super::{host::RunHost, state::State};
 use crate::engine::{actions::check_attributes, core::Core, tell::tell_all};
 use crate::id::{FencingToken, RunId, Seq};
 use crate::model::{Attributes, Failure, NewRun, Parent, Run, StepEvent, StepEventKind};
@@ -169,20 +166,24 @@ impl RunHost {
             new.parent.clone_from(&kin.parent);
             new.deadline = kin.deadline;
         }
-        new.tags.clone_from(&state.marks.tags);
-        new.attributes.clone_from(&state.marks.attributes);
+        let marks = state.marks();
+        (new.tags, new.attributes) = (marks.tags, marks.attributes);
         let beyond = state.pending.beyond();
         beyond.starts.push(new);
         beyond.next = Some(id);
     }
 
-    /// Others were told, and runs were started, by the commit that was on its way.
-    pub(super) fn spread(&self, flight: &InFlight, ack: &CommitAck) {
-        for (new, ack) in flight.starts.iter().zip(&ack.starts) {
+    /// Runs were stored by the commit that was on its way.
+    pub(super) fn begin_created(&self, starts: &[NewRun], ack: &CommitAck) {
+        for (new, ack) in starts.iter().zip(&ack.starts) {
             if *ack == StartAck::Created {
                 begin(&self.core, new);
             }
         }
+    }
+
+    /// Others were told by the commit that was on its way.
+    pub(super) fn spread(&self, ack: &CommitAck) {
         if ack.told.contains(&DeliveryAck::Buffered) {
             // It may be an event for an accumulator that is not there.
             self.core.accumulators.look_now.notify_one();

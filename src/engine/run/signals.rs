@@ -58,7 +58,7 @@ impl RunHost {
                 let waiter = NewWaiter::new(seq, Arc::clone(&ask.token));
                 let pending = &mut state.pending;
                 pending.taken.push(item);
-                pending.labels().published.push((key, answer));
+                pending.rare().published.push((key, answer));
                 pending.waiters.push(waiter);
                 pending.is_urgent = true;
             }

@@ -72,11 +72,36 @@ pub(crate) enum Cancel {
 pub(crate) struct InFlight {
     /// What nothing may start before it is durable.
     pub(crate) gating: u32,
+    /// What follows once it is durable; boxed, because little does.
+    pub(crate) then: Option<Box<Then>>,
+    /// Whether the run leaves memory with it.
+    pub(crate) ending: Option<Box<Ending>>,
+}
+
+/// What follows a commit.
+#[derive(Debug)]
+pub(crate) struct Then {
+    /// Steps to be sent.
     pub(crate) dispatch: Vec<StepTask>,
     /// Runs that it starts.
     pub(crate) starts: Vec<NewRun>,
-    /// Whether the run leaves memory with it.
-    pub(crate) ending: Option<Box<Ending>>,
+}
+
+impl Then {
+    /// `None` if nothing follows.
+    pub(crate) fn some(dispatch: Vec<StepTask>, starts: Vec<NewRun>) -> Option<Box<Self>> {
+        let is_any = !dispatch.is_empty() || !starts.is_empty();
+        is_any.then(|| Box::new(Self { dispatch, starts }))
+    }
+}
+
+/// A request to pause a run.
+#[derive(Debug)]
+pub(crate) struct Pause {
+    /// The item of the inbox, which stays there until the run is paused.
+    pub(crate) item: i64,
+    /// Who asked, and why.
+    pub(crate) why: Failure,
 }
 
 /// Everything of a run in memory that changes. Behind the host's lock, which is never held while
@@ -102,9 +127,8 @@ pub(crate) struct State {
     pub(crate) status: RunStatus,
     /// What cancels the run, if anything does.
     pub(crate) cancel: Option<Cancel>,
-    /// Someone has asked to pause the run: the item of the inbox, which stays there until the run
-    /// is paused, and who asked and why.
-    pub(crate) pause: Option<(i64, Failure)>,
+    /// Someone has asked to pause the run.
+    pub(crate) pause: Option<Box<Pause>>,
     /// The run undoes its steps, which a request to cancel must not cut off.
     pub(crate) unwinds: bool,
     /// The run was cancelled and has left its body, or will at the place that is recorded.
@@ -115,14 +139,14 @@ pub(crate) struct State {
     pub(crate) leave: Leave,
     pub(crate) phase: Phase,
     pub(crate) parked_since: Option<Timestamp>,
-    /// What people find the run by, as its code has left it.
-    pub(crate) marks: Marks,
+    /// What people find the run by, as its code has left it; boxed, because many have none.
+    marks: Option<Box<Marks>>,
     /// How often something was flushed; tells unwritten checkpoints from written ones.
     pub(crate) flushes: u32,
 }
 
 /// What people find a run by. Whatever it continues as, and its dead letter, has the same.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Marks {
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) attributes: Attributes,
@@ -174,7 +198,10 @@ impl State {
         let is_cut = super::cut::is_cut(&history);
         let cancel = super::cut::asked(&run, &inbox).filter(|_| !is_cut);
         let pause = inbox.iter().find_map(|item| match &item.body {
-            InboxBody::Pause { why } => Some((item.id, why.clone())),
+            InboxBody::Pause { why } => Some(Box::new(Pause {
+                item: item.id,
+                why: why.clone(),
+            })),
             InboxBody::Cancel
             | InboxBody::Compensate
             | InboxBody::Signal { .. }
@@ -183,6 +210,13 @@ impl State {
             | InboxBody::RunEnded { .. } => None,
         });
         // Until replay has passed the last of them, it cannot be told whether all have ended.
+        let is_marked = !run.tags.is_empty() || !run.attributes.is_empty();
+        let marks = is_marked.then(|| {
+            Box::new(Marks {
+                tags: run.tags,
+                attributes: run.attributes,
+            })
+        });
         let unwinds = history
             .iter()
             .any(|record| record.kind == CheckpointKind::Compensation)
@@ -208,12 +242,18 @@ impl State {
             leave: Leave::No,
             phase: Phase::Alive,
             parked_since: None,
-            marks: Marks {
-                tags: run.tags,
-                attributes: run.attributes,
-            },
+            marks,
             flushes: 0,
         }
+    }
+
+    /// What people find the run by.
+    pub(crate) fn marks(&self) -> Marks {
+        self.marks.as_deref().cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn marks_mut(&mut self) -> &mut Marks {
+        self.marks.get_or_insert_default()
     }
 
     /// Whether the run is to be paused now. One that undoes its steps is paused after that: a
