@@ -152,18 +152,19 @@ impl Saga {
 
     /// Polls the workflow's body until it returns, or until the run is cancelled and is to undo
     /// what it has done. Then the body is dropped first, with all that it holds.
-    pub(crate) async fn watch<T>(&self, mut body: BoxFuture<'static, Result<T>>) -> Result<T> {
-        let returned = poll_fn(|cx| {
-            if self.host.cut_off() {
-                return Poll::Ready(None);
+    pub(crate) fn watch<T>(
+        &self,
+        body: BoxFuture<'static, Result<T>>,
+    ) -> impl Future<Output = Result<T>> {
+        let mut body = Some(body);
+        // By hand, because it is a part of each run in memory.
+        poll_fn(move |cx| match &mut body {
+            Some(running) if !self.host.cut_off() => running.as_mut().poll(cx),
+            body => {
+                *body = None;
+                Poll::Ready(Err(WorkflowError::Failed(Failure::cancelled())))
             }
-            body.as_mut().poll(cx).map(Some)
-        });
-        if let Some(result) = returned.await {
-            return result;
-        }
-        drop(body);
-        Err(WorkflowError::Failed(Failure::cancelled()))
+        })
     }
 
     /// Whether a run that returns this has anything to undo first.

@@ -57,7 +57,11 @@ pub(crate) struct Slot {
     pub(crate) inbox: Option<i64>,
     /// The event that ended it.
     pub(crate) event: Option<EventId>,
-    pub(crate) events: Vec<StepEvent>,
+    #[expect(
+        clippy::box_collection,
+        reason = "a pointer in place of three words per operation"
+    )]
+    events: Option<Box<Vec<StepEvent>>>,
     pub(crate) started_at: Timestamp,
     /// Whether a checkpoint of it is stored or about to be.
     pub(crate) is_stored: bool,
@@ -87,7 +91,7 @@ impl Slot {
             wake_at: None,
             inbox: None,
             event: None,
-            events: Vec::new(),
+            events: None,
             started_at: now,
             is_stored: record.is_some(),
             put_in: None,
@@ -95,7 +99,7 @@ impl Slot {
         if let Some(mut record) = record {
             if !record.status.is_released() {
                 // What earlier attempts left is written again with the next one.
-                slot.events = std::mem::take(&mut record.events);
+                slot.add_events(std::mem::take(&mut record.events));
                 slot.failure = record.failure.take().map(Box::new);
             }
             slot.attempt = record.attempt;
@@ -107,6 +111,17 @@ impl Slot {
     }
 
     /// Keeps the waker of the operation's last poll.
+    /// What has happened to it so far.
+    pub(crate) fn events(&self) -> &[StepEvent] {
+        self.events.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn add_events(&mut self, events: impl IntoIterator<Item = StepEvent>) {
+        for event in events {
+            self.events.get_or_insert_default().push(event);
+        }
+    }
+
     /// How the attempts of the step are made.
     pub(crate) fn policy(&self) -> StepPolicy {
         self.policy.as_deref().copied().unwrap_or_default()

@@ -48,7 +48,7 @@ impl State {
     pub(super) fn asked_to_cancel(&mut self, cancel: Cancel) {
         if self.is_cut {
             if let Cancel::Compensate { item } = cancel {
-                self.pending.taken.push(item);
+                self.pending.take([item]);
             }
         } else if !matches!(self.cancel, Some(Cancel::Compensate { .. })) {
             self.cancel = Some(cancel);
@@ -97,10 +97,10 @@ impl RunHost {
         state.pending.is_urgent = true;
         state.pending.beyond().unwinds = true;
         if let Some(Cancel::Compensate { item }) = asked {
-            state.pending.taken.push(item);
+            state.pending.take([item]);
         }
         let pause = state.pause.take().map(|pause| pause.item);
-        state.pending.taken.extend(pause);
+        state.pending.take(pause);
         true
     }
 }

@@ -53,6 +53,8 @@ type Body = Unconstrained<BoxFuture<'static, Result<Payload>>>;
 pub(super) struct Driver {
     pub(super) host: Arc<RunHost>,
     body: Option<Body>,
+    /// What the workflow is polled with: [`RunHost::waker`].
+    waker: Waker,
     has_begun: bool,
 }
 
@@ -108,6 +110,7 @@ impl Driver {
         host.watch_deadline();
         let ctx = WorkflowCtx::new(Arc::clone(&host) as _);
         Some(Self {
+            waker: Waker::from(Arc::clone(&host.waker)),
             host,
             body: Some(unconstrained(make(ctx, input))),
             has_begun: false,
@@ -169,7 +172,7 @@ impl Driver {
         let Some(body) = &mut self.body else {
             return;
         };
-        let mut cx = Context::from_waker(&host.own_waker);
+        let mut cx = Context::from_waker(&self.waker);
         let mut self_wakes = 0;
         loop {
             host.waker.take_body();

@@ -96,13 +96,13 @@ impl RunHost {
         }
         commit.checkpoints = pending.checkpoints;
         if let (RunStatus::Paused, Some(pause)) = (commit.status, &state.pause) {
-            pending.taken.push(pause.item);
+            pending.take([pause.item]);
         }
         commit.waiters = pending.waiters;
-        commit.withdrawn = pending.withdrawn;
-        commit.taken = pending.taken;
         let mut dispatch = Vec::new();
         if let Some(rare) = pending.rare {
+            commit.withdrawn = rare.withdrawn;
+            commit.taken = rare.taken;
             commit.published = rare.published;
             commit.tags = rare.tags;
             commit.attributes = rare.attributes;

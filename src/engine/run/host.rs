@@ -41,7 +41,6 @@ pub(crate) struct RunHost {
     pub(crate) core: Arc<Core>,
     pub(crate) waker: Arc<RunWaker>,
     /// What the workflow is polled with. Operations see another waker only inside a set.
-    pub(crate) own_waker: Waker,
     pub(crate) body_wakes: Arc<BodyWakes>,
     state: Mutex<State>,
     in_body: AtomicBool,
@@ -66,7 +65,6 @@ impl RunHost {
         Self {
             identity,
             core,
-            own_waker: Waker::from(Arc::clone(&waker)),
             waker,
             body_wakes: Arc::default(),
             state: Mutex::new(State::new(record)),
@@ -81,7 +79,7 @@ impl RunHost {
 
     /// Whether an operation with this waker stands in a set of futures that wakes for itself.
     pub(crate) fn is_in_set(&self, waker: &Waker) -> bool {
-        !self.own_waker.will_wake(waker)
+        !std::ptr::eq(waker.data(), Arc::as_ptr(&self.waker).cast())
     }
 
     /// Refuses an operation that is made inside a step body.
@@ -443,7 +441,7 @@ pub(crate) fn checkpoint_of(
     checkpoint.failure = slot.failure.as_deref().cloned();
     checkpoint.wake_at = slot.wake_at;
     checkpoint.site = Some(Arc::clone(&slot.site));
-    checkpoint.events.clone_from(&slot.events);
+    checkpoint.events = slot.events().to_vec();
     if let Some(Ask::Remote(ask)) = &slot.ask {
         checkpoint.result = Some(ask.input.clone());
     }

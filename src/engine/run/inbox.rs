@@ -27,7 +27,7 @@ impl RunHost {
         state.inbox_seen = state.inbox_seen.max(item.id);
         let seq = match &item.body {
             InboxBody::Cancel => {
-                state.pending.taken.push(item.id);
+                state.pending.take([item.id]);
                 return state.asked_to_cancel(Cancel::Request);
             }
             InboxBody::Compensate => {
@@ -54,7 +54,7 @@ impl RunHost {
         ) {
             // Late: acknowledged and ignored. A signal or event whose wait is gone is dealt with
             // by the commit that closes the wait.
-            state.pending.taken.push(item.id);
+            state.pending.take([item.id]);
         }
     }
 
@@ -75,7 +75,7 @@ impl RunHost {
                     let slot = state.cursor.slot(seq);
                     let Some(slot) = slot.filter(|slot| slot.kind == CheckpointKind::Event) else {
                         // For a wait of earlier code that the run has not asked for again.
-                        state.pending.taken.push(item.id);
+                        state.pending.take([item.id]);
                         continue;
                     };
                     slot.inbox = Some(item.id);
@@ -86,7 +86,7 @@ impl RunHost {
                     let slot = state.cursor.slot(seq);
                     let Some(slot) = slot.filter(|slot| slot.kind == CheckpointKind::Child) else {
                         // For a wait of earlier code that the run has not asked for again.
-                        state.pending.taken.push(item.id);
+                        state.pending.take([item.id]);
                         continue;
                     };
                     slot.inbox = Some(item.id);
@@ -99,7 +99,7 @@ impl RunHost {
                 InboxBody::StepResult {
                     attempt, outcome, ..
                 } => {
-                    state.pending.taken.push(item.id);
+                    state.pending.take([item.id]);
                     self.step_answered(state, seq, attempt, outcome, Vec::new());
                 }
                 InboxBody::Cancel | InboxBody::Compensate | InboxBody::Pause { .. } => {}

@@ -242,7 +242,7 @@ impl RunHost {
         let Some(slot) = state.cursor.slot(seq) else {
             return;
         };
-        slot.events.extend(events);
+        slot.add_events(events);
         if let Some(at) = slot.wake_at.take() {
             self.core.timers.clear(at, &self.identity.run, seq);
         }
@@ -294,7 +294,7 @@ impl RunHost {
             state.cursor.note_failure(checkpoint.clone());
         }
         if let Some(slot) = state.cursor.slot(seq) {
-            state.pending.taken.extend(slot.inbox.take());
+            state.pending.take(slot.inbox.take());
             if let Some(event) = slot.event.take() {
                 state.pending.beyond().heard.push(event);
             }
@@ -327,7 +327,7 @@ impl RunHost {
             // Also sends on what was delivered to it and is not taken.
             state.pending.close_wait(seq, slot.kind);
         } else if !is_news {
-            state.pending.taken.extend(slot.inbox);
+            state.pending.take(slot.inbox);
         }
         let unused = |item: &InboxItem| match &item.body {
             InboxBody::StepResult { seq: of, .. } | InboxBody::RunEnded { seq: of, .. } => {
@@ -344,7 +344,7 @@ impl RunHost {
             .iter()
             .filter(|item| unused(item))
             .map(|item| item.id);
-        state.pending.taken.extend(taken);
+        state.pending.take(taken);
         state.inbox.retain(|item| !unused(item));
         if closed.is_news {
             let may_replace = slot.put_in == Some(state.flushes);

@@ -13,8 +13,6 @@ use crate::store::{Beyond, NewWaiter};
 pub(crate) struct Pending {
     pub(crate) checkpoints: Vec<Checkpoint>,
     pub(crate) waiters: Vec<NewWaiter>,
-    pub(crate) withdrawn: Vec<Seq>,
-    pub(crate) taken: Vec<i64>,
     /// Boxed, because few commits have any.
     pub(crate) rare: Option<Box<Rare>>,
     /// What nothing may start before: releases and failed attempts.
@@ -23,9 +21,12 @@ pub(crate) struct Pending {
     pub(crate) is_urgent: bool,
 }
 
-/// What few commits have: what a run tells the outside of itself, and does there.
+/// What few commits have: what a run has heard, what it tells the outside of itself, and what it
+/// does there.
 #[derive(Debug, Default)]
 pub(crate) struct Rare {
+    pub(crate) withdrawn: Vec<Seq>,
+    pub(crate) taken: Vec<i64>,
     pub(crate) published: Vec<(Arc<str>, Payload)>,
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) attributes: AttributePatch,
@@ -39,6 +40,13 @@ pub(crate) struct Rare {
 impl Pending {
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// Items of the inbox that are dealt with.
+    pub(crate) fn take(&mut self, items: impl IntoIterator<Item = i64>) {
+        for item in items {
+            self.rare().taken.push(item);
+        }
     }
 
     /// What the run changes outside of itself.
@@ -102,7 +110,7 @@ impl Pending {
             Some(place) => {
                 self.waiters.remove(place);
             }
-            None => self.withdrawn.push(seq),
+            None => self.rare().withdrawn.push(seq),
         }
     }
 }

@@ -60,8 +60,7 @@ impl RunHost {
             let kind = StepEventKind::Run {
                 run: ask.run.clone(),
             };
-            slot.events
-                .push(StepEvent::new(self.core.now(), slot.attempt, kind));
+            slot.add_events([StepEvent::new(self.core.now(), slot.attempt, kind)]);
         }
         Ok(())
     }
@@ -101,8 +100,7 @@ impl RunHost {
             let kind = StepEventKind::Run {
                 run: send.run.clone(),
             };
-            slot.events
-                .push(StepEvent::new(self.core.now(), slot.attempt, kind));
+            slot.add_events([StepEvent::new(self.core.now(), slot.attempt, kind)]);
         }
         Ok(())
     }

@@ -57,7 +57,7 @@ impl RunHost {
             (Reading::Refused { key, answer }, Some(Ask::Private(ask))) => {
                 let waiter = NewWaiter::new(seq, Arc::clone(&ask.token));
                 let pending = &mut state.pending;
-                pending.taken.push(item);
+                pending.take([item]);
                 pending.rare().published.push((key, answer));
                 pending.waiters.push(waiter);
                 pending.is_urgent = true;
