@@ -64,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) stop: CancellationToken,
     /// Told when a run may be due.
     pub(crate) claim_now: Notify,
+    /// Runs may be due for which there was no room.
+    is_full: AtomicBool,
     pub(crate) neighbours: Neighbours,
     /// Steps on their way to workers.
     pub(crate) dispatch: mpsc::UnboundedSender<StepTask>,
@@ -120,6 +122,7 @@ impl Core {
             door: Mutex::default(),
             stop: CancellationToken::new(),
             claim_now: Notify::new(),
+            is_full: AtomicBool::new(false),
             neighbours: Neighbours::default(),
             dispatch: parts.dispatch,
             has_lost_answers: AtomicBool::new(false),
@@ -190,6 +193,25 @@ impl Core {
         let waiting = self.residents.parked_len();
         let busy = self.residents.len().saturating_sub(waiting);
         self.config.max_resident_runs.saturating_sub(busy)
+    }
+
+    /// The same for a claim: where nothing fits, what is due is looked for again as soon as there is
+    /// room.
+    pub(crate) fn room_for_claim(&self) -> usize {
+        let room = self.room();
+        if room > 0 {
+            return room;
+        }
+        self.is_full.store(true, Ordering::Release);
+        // Somebody may have made room just before he could see that.
+        self.room()
+    }
+
+    /// A run has left memory, or only waits from now on.
+    pub(crate) fn made_room(&self) {
+        if self.is_full.load(Ordering::Acquire) && self.is_full.swap(false, Ordering::AcqRel) {
+            self.claim_now.notify_one();
+        }
     }
 
     /// A run may be due: looks for it here, and lets the others look if it is not taken here.

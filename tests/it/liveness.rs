@@ -29,6 +29,7 @@ in_every_world!(
     a_start_by_the_same_id_finds_the_first_run,
     runs_leave_memory_when_there_are_too_many,
     runs_leave_memory_when_they_wait_long,
+    what_finds_no_room_begins_as_soon_as_there_is_some,
     a_delayed_run_begins_when_its_time_has_come,
 );
 
@@ -412,6 +413,22 @@ async fn runs_leave_memory_when_they_wait_long(world: World) {
     assert_eq!(gone.status, RunStatus::Suspended);
     assert_eq!(app.send("go a", 1).await, SignalOutcome::Delivered);
     assert_eq!(app.output::<u32>("a").await, 1);
+}
+
+async fn what_finds_no_room_begins_as_soon_as_there_is_some(world: World) {
+    let work = Work::default();
+    let mut config = EngineConfig::default();
+    config.evict_at_every_wait = world.evicts;
+    config.max_resident_runs = 1;
+    // It does not look by chance a while later.
+    config.poll_interval = Duration::from_secs(3_600);
+    let flow = work.flow();
+    let app = world.open(|it| it.config(config).register(flow)).await;
+    work.begin(&app).await;
+    app.begin(&work.flow(), (), "b").await;
+    work.go_on.notify_one();
+    assert_eq!(app.output::<u32>("a").await, 1);
+    assert_eq!(app.output::<u32>("b").await, 2);
 }
 
 async fn a_delayed_run_begins_when_its_time_has_come(world: World) {

@@ -92,7 +92,7 @@ async fn look(core: &Arc<Core>) -> Result<Option<Timestamp>, StoreError> {
         for run in outlook.woken {
             refresh(core, &run).await?;
         }
-        let room = core.room().min(CLAIM_SIZE);
+        let room = core.room_for_claim().min(CLAIM_SIZE);
         if room == 0 || core.workflows.is_empty() || !core.lease.is_good() {
             return Ok(None);
         }

@@ -272,6 +272,7 @@ impl Driver {
         drop(state);
         let resident: Arc<dyn Resident> = Arc::clone(host) as _;
         host.core.residents.remove(&host.identity.run, &resident);
+        host.core.made_room();
     }
 }
 
@@ -343,6 +344,7 @@ impl RunHost {
                 let now = self.core.now();
                 state.parked_since = Some(now);
                 self.core.residents.park(now, &self.identity.run);
+                self.core.made_room();
             }
             (false, Some(since)) => {
                 state.parked_since = None;
