@@ -51,6 +51,7 @@ coreTest("an order is placed, watched and approved", async ({ shop, page }) => {
   await page.getByLabel("email").fill("ada@example.com");
   await page.getByLabel("Run id").fill("order-ui-1");
   await page.getByLabel("Tags").fill("from-ui");
+  await page.getByLabel("Priority").fill("3");
   await page.getByRole("button", { name: "Start checkout" }).click();
 
   // Nothing is loaded again: what follows arrives over the stream.
@@ -58,6 +59,7 @@ coreTest("an order is placed, watched and approved", async ({ shop, page }) => {
     window.stillHere = true;
   });
   await stands(page, "Waiting for signal");
+  await page.getByText("priority 3", { exact: true }).waitFor();
   await page.getByRole("option", { name: /reserve-stock/ }).waitFor();
   await page.getByRole("button", { name: "Send signal" }).click();
   equal(await page.getByLabel("Token").inputValue(), "approve:ui-1", "the token");

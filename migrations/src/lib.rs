@@ -27,6 +27,7 @@ mod m20261120_000008_looking;
 mod m20261129_000009_attributes;
 mod m20261129_000010_flows;
 mod m20261129_000011_ends;
+mod m20261129_000012_priority;
 mod m20261129_000013_of_workflow;
 mod migrator;
 mod texts;

@@ -99,6 +99,12 @@ impl<O> SignalWithStart<O> {
         self
     }
 
+    /// How urgent the run is, if it is started; see [`Start::priority`].
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.start = self.start.priority(priority);
+        self
+    }
+
     /// A search attribute of the run, if it is started; may be called several times.
     pub fn attribute(mut self, key: &str, value: impl Serialize) -> Self {
         self.start = self.start.attribute(key, value);

@@ -101,6 +101,42 @@ impl<O> Start<O> {
         self
     }
 
+    /// How urgent the run is: of the runs that wait for an instance, those with a higher number are
+    /// taken first, and of one number the longest due. Its children, successors, forks and dead
+    /// letters, and the runs that its events start, are as urgent unless they are told otherwise.
+    /// Default: 0. Use a handful of different numbers: a look for what is due costs a look for each
+    /// of them.
+    ///
+    /// It orders what waits: runs that are pending, whose timers or signals have come, or whose
+    /// instance has died. A run that an instance begins or goes on with at once waits for nobody,
+    /// and a run that executes is not interrupted by a more urgent one. As long as there is always
+    /// something more urgent, the less urgent waits. What is stored with the run is there after a
+    /// crash; a second start with the same id does not change it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum_durable::{Durable, durable::Error, prelude::*};
+    ///
+    /// #[workflow]
+    /// async fn reindex(ctx: &WorkflowCtx, shop: String) -> Result<()> {
+    ///     ctx.step("reindex", async || Ok(shop.len())).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// async fn reindex_all(durable: &Durable, shops: Vec<String>) -> std::result::Result<(), Error> {
+    ///     for shop in shops {
+    ///         durable.start(reindex, shop).priority(-10).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # fn main() {}
+    /// ```
+    pub const fn priority(mut self, priority: i32) -> Self {
+        self.request.priority = priority;
+        self
+    }
+
     /// The workflow's version. Default: the one that was passed, or the newest for a start by
     /// name.
     pub const fn version(mut self, version: u32) -> Self {

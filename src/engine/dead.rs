@@ -32,6 +32,7 @@ pub(crate) fn letter(core: &Core, dead: &Run) -> Option<NewRun> {
         new.attributes.clone_from(&dead.attributes);
     }
     new.namespace.clone_from(&dead.namespace);
+    new.priority = dead.priority;
     new.parent = Some(Parent::new(dead.id.clone(), OnCancel::Abandon));
     Some(new)
 }

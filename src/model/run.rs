@@ -237,6 +237,9 @@ pub struct NewRun {
     pub attributes: Attributes,
     /// Whose run it is, for those who share a store; [`DEFAULT_NAMESPACE`] unless said otherwise.
     pub namespace: Arc<str>,
+    /// How urgent it is: of the runs that are due, those with a higher number are claimed first.
+    /// 0 unless said otherwise.
+    pub priority: i32,
     /// When it may begin; now unless it was delayed.
     pub due_at: Timestamp,
     /// The instance that begins it at once, under token 1, without a claim. `None` leaves it to
@@ -261,6 +264,7 @@ impl NewRun {
             tags: Vec::new(),
             attributes: Attributes::default(),
             namespace: default_namespace(),
+            priority: 0,
             due_at,
             owner: None,
             parent: None,
@@ -293,6 +297,8 @@ pub struct Run {
     pub attributes: Attributes,
     /// Whose run it is, for those who share a store.
     pub namespace: Arc<str>,
+    /// How urgent it is: of the runs that are due, those with a higher number are claimed first.
+    pub priority: i32,
     /// The instance that holds it.
     pub owner: Option<InstanceId>,
     /// The token of its newest claim.
@@ -339,6 +345,7 @@ impl Run {
             tags: new.tags.clone(),
             attributes: new.attributes.clone(),
             namespace: Arc::clone(&new.namespace),
+            priority: new.priority,
             owner: new.owner.clone(),
             token,
             wake_at: new.due_at,

@@ -458,8 +458,8 @@ pub enum DeliveryAck {
 ///     event matches, and the answer tells of that.
 /// 63. An end closes all waits for events. A requeue lets them be opened again, as clause 13 says,
 ///     and what the run has not heard by then may be taken by them.
-/// 66. A stored run has the search attributes and the namespace of its start. A commit sets and
-///     removes attributes key by key; those that it does not name stay as they are.
+/// 66. A stored run has the search attributes, the namespace and the priority of its start. A commit
+///     sets and removes attributes key by key; those that it does not name stay as they are.
 #[async_trait]
 pub trait CommitStore: Send + Sync {
     /// Writes a batch.

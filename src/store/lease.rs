@@ -104,7 +104,8 @@ pub struct Outlook {
 /// What a claim got.
 #[derive(Debug, Default)]
 pub struct Claimed {
-    /// The claimed runs with their history, longest due first, under their new tokens.
+    /// The claimed runs with their history, in the order in which they were claimed, under their new
+    /// tokens.
     pub runs: Vec<RunRecord>,
     /// Claimed runs whose rows this build cannot read; they are to be set aside one by one.
     pub unreadable: Vec<UnreadableRun>,
@@ -144,8 +145,9 @@ pub type Letter<'a> = &'a (dyn Fn(&Run) -> Option<NewRun> + Send + Sync);
 /// 20. A run is claimed by one instance only, however many claim at once, and its token grows
 ///     with each claim, across restarts too.
 /// 21. A claim takes runs without owner whose `wake_at` has come by the store's clock, of the
-///     given workflows and, if one is given, of that namespace, longest due first, and makes them
-///     `running`; a `cancelling` run stays so.
+///     given workflows and, if one is given, of that namespace, and makes them `running`; a
+///     `cancelling` run stays so. Those with the highest priority come first, and of one priority
+///     the longest due, and then those that were started first.
 /// 22. It returns each run with its whole history and inbox.
 /// 23. `enroll` makes the instance known with a lease of `ttl` and takes its liveness lock.
 /// 24. `heartbeat` renews that lease, and fails with [`StoreError::InstanceLost`] once the

@@ -280,7 +280,7 @@ impl WorkflowCtx {
     /// so long that their history would grow without bound.
     ///
     /// The next run has an empty history, the id of this one with `~1`, `~2` and so on behind it,
-    /// its tags and parent, and the newest version of the workflow. This run is `completed`;
+    /// its tags, priority and parent, and the newest version of the workflow. This run is `completed`;
     /// whoever waits for its result waits for that of the next one from then on. Undos that this
     /// run has collected are forgotten. A request to cancel that comes first wins.
     ///

@@ -167,8 +167,8 @@ impl<I, O> Workflow<I, O> {
     /// The workflow that is started for each of its runs that is given up as
     /// [`dead`](crate::RunStatus::Dead), in the same transaction.
     ///
-    /// It is started in its newest version, with the dead run's tags and that run as its parent,
-    /// and must be registered where runs of this one are executed. Should it die itself, the
+    /// It is started in its newest version, with the dead run's tags, its priority and that run as its
+    /// parent, and must be registered where runs of this one are executed. Should it die itself, the
     /// dead-letter workflow of the app gets that, unless it is the same.
     ///
     /// # Examples

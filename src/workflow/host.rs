@@ -109,6 +109,8 @@ pub struct ChildStart {
     pub tags: Vec<Arc<str>>,
     /// Its search attributes.
     pub attributes: AttributePatch,
+    /// How urgent it is; as its parent when `None`.
+    pub priority: Option<i32>,
     /// What becomes of it when its parent is cancelled.
     pub on_cancel: OnCancel,
     /// How long it may take in all.

@@ -33,6 +33,7 @@ mod operations;
 mod plane;
 #[cfg(feature = "store-postgres")]
 mod plane_postgres;
+mod priority;
 mod remote_undo;
 mod replay;
 mod retention;
@@ -45,5 +46,6 @@ mod tasks;
 mod triggers;
 mod unwind;
 mod updates;
+mod upgrade;
 mod versions;
 mod webhooks;

@@ -1349,6 +1349,12 @@ export interface components {
             owner?: string | null;
             /** @description The run that started it, if one did. */
             parent?: string | null;
+            /**
+             * Format: int32
+             * @description How urgent it is: of the runs that wait for an instance, those with a higher number are taken
+             *     first. 0 unless it was said.
+             */
+            priority: number;
             /** @description What it waits for, or why it ended; empty where `display` says it all. */
             reason: string;
             /**
@@ -1482,6 +1488,12 @@ export interface components {
             input?: unknown;
             /** @description The namespace that it belongs to. Default: that of the instance which answers. */
             namespace?: string | null;
+            /**
+             * Format: int32
+             * @description How urgent it is: of the runs that wait for an instance, those with a higher number are taken
+             *     first. Its children and successors are as urgent. Default 0.
+             */
+            priority?: number;
             /** @description Why, for the log. */
             reason?: string | null;
             /** @description Labels to find it by. */

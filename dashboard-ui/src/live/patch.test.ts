@@ -14,6 +14,7 @@ const row = (id: string, rev: number, more: Partial<RunSummary> = {}): RunSummar
   tags: [],
   attributes: {},
   namespace: "",
+  priority: 0,
   recoveries: 0,
   rev,
   created_at: 0,

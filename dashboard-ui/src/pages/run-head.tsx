@@ -216,6 +216,7 @@ export function Head({
             cancelled <Until at={run.deadline} />
           </span>
         )}
+        {run.priority !== 0 && <span>priority {run.priority}</span>}
         {run.parent != null && <Relative name="parent" id={run.parent} />}
         {deadLetter != null && <Relative name="dead letter" id={deadLetter} />}
         {run.next != null && <Relative name="continued as" id={run.next} />}

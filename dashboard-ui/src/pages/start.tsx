@@ -101,6 +101,7 @@ function Form({
   const [id, setId] = useState("");
   const [tags, setTags] = useState("");
   const [delay, setDelay] = useState("");
+  const [priority, setPriority] = useState("");
   const [reason, setReason] = useState("");
   const [problems, setProblems] = useState<ReadonlyMap<string, string>>(new Map());
   const validator = useMemo(() => new Validator(schema as JsonSchema, "2020-12", false), [schema]);
@@ -114,6 +115,7 @@ function Form({
     input: value,
     ...(id.trim() ? { id: id.trim() } : {}),
     ...(tags.trim() ? { tags: tags.split(/[\s,]+/).filter(Boolean) } : {}),
+    ...(Number(priority) !== 0 ? { priority: Math.round(Number(priority)) } : {}),
     ...(Number(delay) > 0 ? { delay_ms: Math.round(Number(delay) * 1_000) } : {}),
     ...(reason.trim() ? { reason: reason.trim() } : {}),
   };
@@ -234,6 +236,22 @@ function Form({
             />
           )}
         </Field>
+        <Field label="Priority" hint="Optional. Of the runs that wait, higher ones go first.">
+          {(field, note) => (
+            <input
+              id={field}
+              aria-describedby={note}
+              type="number"
+              step={1}
+              min={-(2 ** 31)}
+              max={2 ** 31 - 1}
+              placeholder="0"
+              className={INPUT}
+              value={priority}
+              onChange={(event) => setPriority(event.target.value)}
+            />
+          )}
+        </Field>
         {versions.length > 1 && (
           <Field label="Version">
             {(field) => (
@@ -312,6 +330,7 @@ function rust(request: StartRequest): string {
   lines.push("))");
   if (request.id) lines.push(`.id(${JSON.stringify(request.id)})`);
   for (const tag of request.tags ?? []) lines.push(`.tag(${JSON.stringify(tag)})`);
+  if (request.priority) lines.push(`.priority(${request.priority})`);
   if (request.delay_ms) lines.push(`.delay(Duration::from_millis(${request.delay_ms}))`);
   return `${lines.join("\n")}\n.await?`;
 }

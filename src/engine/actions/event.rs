@@ -71,6 +71,13 @@ pub(crate) struct Publication {
 }
 
 impl Publication {
+    /// What the event starts is as urgent as who publishes it. What accumulates belongs to many.
+    pub(crate) fn is_as_urgent_as(&mut self, priority: i32) {
+        let Started { starts, direct, .. } = &mut self.started;
+        let direct = starts.iter_mut().take(*direct);
+        direct.for_each(|new| new.priority = priority);
+    }
+
     /// All of it as one transaction.
     pub(crate) fn into_batch(self) -> Batch {
         let Self { event, started } = self;

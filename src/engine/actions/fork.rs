@@ -79,6 +79,7 @@ pub(crate) async fn fork(core: &Core, request: ForkRequest, by: &By) -> Result<R
     new.fingerprint = source.fingerprint;
     new.attributes.clone_from(&source.attributes);
     new.namespace.clone_from(&source.namespace);
+    new.priority = source.priority;
     let kept = preview.kept.len();
     let lines = vec![
         AuditEntry::new(source.id.clone(), now, by, "fork").with_detail(id.as_str()),

@@ -32,6 +32,8 @@ pub struct StartRequest {
     pub attributes: AttributePatch,
     /// Its namespace; that of this instance when `None`.
     pub namespace: Option<Arc<str>>,
+    /// How urgent it is; see [`NewRun::priority`].
+    pub priority: i32,
     /// How long it waits before it begins.
     pub delay: Duration,
     /// How long it may take in all from then on, its waits included; without limit when `None`.
@@ -50,6 +52,7 @@ impl StartRequest {
             tags: Vec::new(),
             attributes: AttributePatch::default(),
             namespace: None,
+            priority: 0,
             delay: Duration::ZERO,
             execution_timeout: None,
         }
@@ -149,6 +152,7 @@ pub(crate) fn prepare(core: &Core, request: StartRequest) -> Result<NewRun, Star
     {
         run.namespace.clone_from(namespace);
     }
+    run.priority = request.priority;
     Ok(run)
 }
 

@@ -58,6 +58,7 @@ impl RunHost {
             attempt: run.recoveries.saturating_add(1),
             seed: Core::seed(&run.id),
             namespace: Arc::clone(&run.namespace),
+            priority: run.priority,
             kin: Kin::of(run),
             last_life: dead::last_life(&core, run),
         };
@@ -211,7 +212,8 @@ impl Host for RunHost {
     fn emit(&self, name: Arc<str>, payload: Payload) {
         let mut state = self.state();
         if !state.cursor.has_fault() {
-            let publication = publication(&self.core, EventRequest::new(name, payload));
+            let mut publication = publication(&self.core, EventRequest::new(name, payload));
+            publication.is_as_urgent_as(self.identity.priority);
             let batch = publication.into_batch();
             let beyond = state.pending.beyond();
             beyond.starts.extend(batch.starts);

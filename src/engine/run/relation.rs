@@ -83,6 +83,7 @@ impl RunHost {
         let attributes = attributes.and_then(|all| check_attributes(entry, &all).map(|()| all));
         new.attributes =
             attributes.map_err(|error| Failure::of_attributes(&entry.key.name, &error))?;
+        new.priority = start.priority.unwrap_or(self.identity.priority);
         new.parent = Some(Parent::new(self.identity.run.clone(), start.on_cancel));
         new.deadline = start.execution_timeout.map(|length| new.due_at + length);
         Ok(new)
@@ -108,7 +109,8 @@ impl RunHost {
     /// Writes down that an entity is started, unless it is there, and gets an operation.
     ///
     /// Both are in one commit with the record that says so: after a crash there is nothing of it,
-    /// or everything. The entity has no parent, since it lives longer than who happens to be first.
+    /// or everything. The entity has no parent and no priority, since it lives longer than who
+    /// happens to be first.
     pub(super) fn send_operation(
         &self,
         state: &mut State,
@@ -164,6 +166,7 @@ impl RunHost {
             new.parent.clone_from(&kin.parent);
             new.deadline = kin.deadline;
         }
+        new.priority = self.identity.priority;
         let marks = state.marks();
         (new.tags, new.attributes) = (marks.tags, marks.attributes);
         let beyond = state.pending.beyond();

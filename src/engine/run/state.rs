@@ -182,6 +182,7 @@ pub(crate) struct Identity {
     pub(crate) attempt: u32,
     pub(crate) seed: u64,
     pub(crate) namespace: Arc<str>,
+    pub(crate) priority: i32,
     /// Boxed, because few runs have any.
     pub(crate) kin: Option<Box<Kin>>,
     /// The run as it was claimed, if its next panic is its last and a dead letter says so.

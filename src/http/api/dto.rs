@@ -41,6 +41,9 @@ pub(super) struct RunSummary {
     attributes: Attributes,
     /// Whose run it is; `default` unless it was said.
     namespace: String,
+    /// How urgent it is: of the runs that wait for an instance, those with a higher number are taken
+    /// first. 0 unless it was said.
+    priority: i32,
     /// Why it failed, is blocked, is paused or is dead.
     error: Option<FailureView>,
     /// The instance that holds it.
@@ -82,6 +85,7 @@ impl RunSummary {
             tags: run.tags.iter().map(ToString::to_string).collect(),
             attributes: run.attributes.clone(),
             namespace: run.namespace.to_string(),
+            priority: run.priority,
             error: run
                 .failure
                 .as_ref()

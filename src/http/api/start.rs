@@ -48,6 +48,10 @@ pub(super) struct StartBody {
     /// The namespace that it belongs to. Default: that of the instance which answers.
     #[serde(default)]
     namespace: Option<String>,
+    /// How urgent it is: of the runs that wait for an instance, those with a higher number are taken
+    /// first. Its children and successors are as urgent. Default 0.
+    #[serde(default)]
+    priority: i32,
     /// How long it waits before it begins, in milliseconds. Default 0.
     #[serde(default)]
     delay_ms: u64,
@@ -104,6 +108,7 @@ pub(super) async fn start(
     let start = durable.start_named(body.workflow, &body.input);
     let start = start
         .delay(Duration::from_millis(body.delay_ms))
+        .priority(body.priority)
         .tags(body.tags)
         .attributes(&body.attributes);
     let start = match body.version {

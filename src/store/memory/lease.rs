@@ -105,7 +105,8 @@ impl LeaseStore for MemoryStore {
         let now = self.now();
         let mut state = self.lock();
         let wanted: Vec<usize> = {
-            let come = state.due.iter().take_while(|(due, _)| *due <= now);
+            let by_priority = state.due.values();
+            let come = by_priority.flat_map(|due| due.iter().take_while(|(at, _)| *at <= now));
             let ours = come
                 .filter(|(_, no)| state.is_of(*no, claim.workflows, claim.namespace))
                 .map(|(_, no)| *no);
@@ -136,8 +137,9 @@ impl LeaseStore for MemoryStore {
         namespace: Option<&str>,
     ) -> Result<Outlook, StoreError> {
         let state = self.lock();
-        let mut due = state.due.iter();
-        let next = due.find(|(_, no)| state.is_of(*no, workflows, namespace));
+        let by_priority = state.due.values();
+        let is_of = |(_, no): &&(Timestamp, usize)| state.is_of(*no, workflows, namespace);
+        let next = by_priority.filter_map(|due| due.iter().find(is_of)).min();
         let held = state.held(instance);
         let rows = held.into_iter().filter_map(|no| state.rows.get(no));
         let woken = rows.filter(|row| row.run.wakes > row.run.seen_wakes);

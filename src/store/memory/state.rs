@@ -1,6 +1,7 @@
 //! What the store holds, and the indexes that keep its questions cheap.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
 };
@@ -24,8 +25,9 @@ pub(super) struct State {
     /// which no id leads to.
     pub(super) rows: Vec<Row>,
     by_id: HashMap<RunId, usize>,
-    /// Invariant: holds `(wake_at, no)` of exactly the runs that time alone makes due.
-    pub(super) due: BTreeSet<(Timestamp, usize)>,
+    /// Invariant: holds `(wake_at, no)` of exactly the runs that time alone makes due, by their
+    /// priority, the highest first. A priority that nobody has any more keeps an empty set.
+    pub(super) due: BTreeMap<Reverse<i32>, BTreeSet<(Timestamp, usize)>>,
     /// Invariant: holds exactly the runs with an owner, by owner.
     owned: BTreeMap<InstanceId, BTreeSet<usize>>,
     /// Open waits by token, longest-waiting first.
@@ -84,6 +86,8 @@ pub(super) struct Instance {
 /// Where a run stands in the indexes.
 #[derive(PartialEq)]
 pub(super) struct Keys {
+    /// Its priority, which never changes.
+    priority: Reverse<i32>,
     due: Option<Timestamp>,
     owner: Option<InstanceId>,
 }
@@ -147,11 +151,13 @@ impl State {
     }
 
     fn index(&mut self, no: usize, before: Option<&Keys>, after: &Keys) {
-        if let Some(due) = before.and_then(|keys| keys.due) {
-            self.due.remove(&(due, no));
-        }
-        if let Some(due) = after.due {
-            self.due.insert((due, no));
+        let was_due = before.and_then(|keys| keys.due);
+        if was_due.is_some() || after.due.is_some() {
+            let due = self.due.entry(after.priority).or_default();
+            if let Some(at) = was_due {
+                due.remove(&(at, no));
+            }
+            due.extend(after.due.map(|at| (at, no)));
         }
         let held_by = before.and_then(|keys| keys.owner.as_ref());
         if held_by == after.owner.as_ref() {
@@ -213,6 +219,7 @@ impl Row {
             tags,
             attributes: new.attributes.clone(),
             namespace: Arc::clone(&new.namespace),
+            priority: new.priority,
             owner: new.owner.clone(),
             token: FencingToken(u64::from(new.owner.is_some())),
             wake_at: new.due_at,
@@ -243,6 +250,7 @@ impl Row {
         let run = &self.run;
         let waits = run.owner.is_none() && run.wake_at < Timestamp::MAX;
         Keys {
+            priority: Reverse(run.priority),
             due: waits.then_some(run.wake_at),
             owner: run.owner.clone(),
         }

@@ -8,7 +8,7 @@ use crate::store::error::StoreError;
 
 impl Transaction<'_, '_> {
     /// Notes what few runs that were just stored have: who has started them, until when they may
-    /// take, a namespace, attributes.
+    /// take, a namespace, a priority, attributes.
     pub(super) async fn bind<'n>(
         &mut self,
         new: impl IntoIterator<Item = &'n NewRun>,
@@ -26,7 +26,8 @@ impl Transaction<'_, '_> {
                     .put(parent.map(|it| it.run.as_str()))
                     .put(i64::from(cascades))
                     .put(new.deadline)
-                    .put(&*new.namespace);
+                    .put(&*new.namespace)
+                    .put((new.priority != 0).then_some(new.priority));
             });
         }
         if rows.is_empty() {
@@ -45,4 +46,5 @@ pub(super) fn is_bound(new: &NewRun) -> bool {
         || new.deadline.is_some()
         || !new.attributes.is_empty()
         || &*new.namespace != DEFAULT_NAMESPACE
+        || new.priority != 0
 }

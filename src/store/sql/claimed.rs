@@ -1,6 +1,6 @@
 //! Claimed runs, put together from the answers of a claim.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use sea_orm::QueryResult;
 
@@ -22,12 +22,12 @@ pub(super) fn collect(
     let inputs = by_run(details.rows(0))?;
     let histories = by_run(details.rows(1))?;
     let inboxes = by_run(details.rows(2))?;
-    let mut rows: Vec<(i64, i64, &QueryResult)> = rows
+    let mut rows: Vec<(Rank, &QueryResult)> = rows
         .iter()
-        .map(|row| Ok((record::get(row, 7)?, record::get(row, 0)?, row)))
+        .map(|row| Ok((rank(row)?, row)))
         .collect::<Result<_, StoreError>>()?;
-    rows.sort_by_key(|(wake_at, no, _)| (*wake_at, *no));
-    for (_, no, row) in rows {
+    rows.sort_by_key(|(rank, _)| *rank);
+    for ((_, _, no), row) in rows {
         let details = [&inputs, &histories, &inboxes].map(|map| rows_of(map, no));
         match record(row, details) {
             Ok(record) => claimed.runs.push(record),
@@ -40,6 +40,18 @@ pub(super) fn collect(
         }
     }
     Ok(())
+}
+
+/// Where a run stands among those that were claimed with it: priority, due time, number.
+type Rank = (Reverse<i32>, i64, i64);
+
+fn rank(row: &QueryResult) -> Result<Rank, StoreError> {
+    let priority = record::priority(row, 25).unwrap_or_default();
+    Ok((
+        Reverse(priority),
+        record::get(row, 7)?,
+        record::get(row, 0)?,
+    ))
 }
 
 fn record(

@@ -201,24 +201,33 @@ impl LeaseStore for SqlStore {
         }
         let texts = &self.texts().lease;
         let now = self.now().as_millis();
-        let args = Args::new()
-            .with(workflow_list(claim.workflows))
-            .with(claim.instance.as_str())
-            .with(now)
-            .with(i64::from(claim.limit))
-            .with(claim.namespace.map(str::to_owned));
+        let workflows = workflow_list(claim.workflows);
+        let args = |limit: i64, priority: Option<i64>| {
+            Args::new()
+                .with(workflows.clone())
+                .with(claim.instance.as_str().to_owned())
+                .with(now)
+                .with(limit)
+                .with(claim.namespace.map(str::to_owned))
+                .with(priority)
+        };
+        let usual = args(i64::from(claim.limit), None);
         let mut session = self.write(OPERATION).await?;
         let mut transaction = self.transaction(&mut session, OPERATION);
         let is_scripted = transaction.session.is_scripted();
         let mut runs = if is_scripted {
-            transaction.run([sqlite::BEGIN, texts.claim], &args).await?
+            let script = [sqlite::BEGIN, texts.due.claim];
+            transaction.run(script, &usual).await?
         } else {
             transaction.begin(Gates::NONE).await?;
-            transaction.run(texts.claim, &args).await?
+            transaction.run(texts.due.claim, &usual).await?
         };
         let mut at = usize::from(is_scripted);
         // Nothing of it is kept if we crash here: the histories are part of the transaction.
-        let numbers = all(runs.rows(at), |row| record::get::<i64>(row, 0))?;
+        let mut numbers = all(runs.rows(at), |row| record::get::<i64>(row, 0))?;
+        if let (true, Some(ranked)) = (numbers.is_empty(), &texts.due.ranked) {
+            numbers = transaction.find_ranked(ranked, args, claim.limit).await?;
+        }
         let list = serde_json::to_string(&numbers);
         let list = list.map_err(|error| self.failed(OPERATION, error))?;
         let args = Args::new()
@@ -250,25 +259,41 @@ impl LeaseStore for SqlStore {
         workflows: &[WorkflowKey],
         namespace: Option<&str>,
     ) -> Result<Outlook, StoreError> {
-        let args = Args::new()
-            .with(workflow_list(workflows))
-            .with(instance.as_str())
-            .with(namespace.map(str::to_owned));
+        let workflows = workflow_list(workflows);
+        let args = |priority: Option<i64>| {
+            Args::new()
+                .with(workflows.clone())
+                .with(instance.as_str().to_owned())
+                .with(namespace.map(str::to_owned))
+                .with(priority)
+        };
+        let texts = &self.texts().lease;
         let sets = self
-            .query("look for work", self.texts().lease.look, &args)
+            .query("look for work", texts.due.look, &args(None))
             .await?;
         let mut outlook = Outlook {
             is_alone: true,
             ..Outlook::default()
         };
+        let (mut due, mut highest) = (Vec::new(), 0);
         for row in sets.rows(0) {
+            if texts.due.ranked.is_some()
+                && let Some(priority) = record::get(row, 2)?
+            {
+                highest = priority;
+                continue;
+            }
             let id = record::get::<Option<String>>(row, 0)?;
             match (id, record::get::<Option<i64>>(row, 1)?) {
                 (Some(id), _) => outlook.woken.push(RunId::from_trusted(id)),
-                (None, Some(due)) => outlook.next_due = Some(Timestamp::from_millis(due)),
+                (None, Some(at)) => due.push(at),
                 (None, None) => outlook.is_alone = false,
             }
         }
+        if let Some(ranked) = texts.due.ranked.as_ref().filter(|_| highest != 0) {
+            due.extend(self.next_ranked(ranked, args, highest).await?);
+        }
+        outlook.next_due = due.into_iter().min().map(Timestamp::from_millis);
         Ok(outlook)
     }
 }

@@ -51,6 +51,7 @@ mod plan;
 #[cfg(test)]
 mod plans;
 mod prune;
+mod ranked;
 mod read;
 mod record;
 mod relation;

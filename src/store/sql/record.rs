@@ -131,6 +131,12 @@ fn namespace(row: &QueryResult, at: usize) -> Result<Arc<str>, StoreError> {
     })
 }
 
+/// Reads a priority; the usual one is not stored.
+pub(super) fn priority(row: &QueryResult, at: usize) -> Result<i32, StoreError> {
+    let stored: Option<i64> = get(row, at)?;
+    stored.map_or(Ok(0), |_| count(row, at))
+}
+
 /// Reads a status.
 pub(super) fn status(row: &QueryResult, at: usize) -> Result<RunStatus, StoreError> {
     word(row, at)
@@ -169,14 +175,15 @@ pub(super) fn run(row: &QueryResult, input: Payload) -> Result<Run, StoreError> 
         fingerprint: get::<Option<i64>>(row, 22)?.map(Fingerprint::from_stored),
         attributes: attributes.unwrap_or_default(),
         namespace: namespace(row, 24)?,
-        output: payload(row, 25)?,
+        priority: priority(row, 25)?,
+        output: payload(row, 26)?,
         input,
     })
 }
 
 /// Reads a run with its input in the last column.
 pub(super) fn run_with_input(row: &QueryResult) -> Result<Run, StoreError> {
-    run(row, payload(row, 26)?.unwrap_or_default())
+    run(row, payload(row, 27)?.unwrap_or_default())
 }
 
 /// Reads a checkpoint; columns as in [`LeaseTexts::histories`](super::statements).

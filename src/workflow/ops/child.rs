@@ -93,6 +93,7 @@ impl<O> Child<O> {
             input,
             tags: Vec::new(),
             attributes: AttributePatch::default(),
+            priority: None,
             on_cancel: OnCancel::Cascade,
             execution_timeout: None,
         };
@@ -172,6 +173,15 @@ impl<O> Child<O> {
             Err(error) => {
                 self.problem.get_or_insert(Problem::Attributes(error));
             }
+        }
+        self
+    }
+
+    /// How urgent the child is: of the runs that wait for an instance, those with a higher number
+    /// are taken first. Default: as its parent.
+    pub const fn priority(mut self, priority: i32) -> Self {
+        if let Some(start) = &mut self.ask.start {
+            start.priority = Some(priority);
         }
         self
     }

@@ -36,6 +36,26 @@ async fn a_run_is_started_by_name() {
 }
 
 #[tokio::test]
+async fn a_run_is_started_with_a_priority() {
+    let app = App::new().await;
+    for (id, priority) in [
+        ("least", Some(i32::MIN)),
+        ("more", Some(7)),
+        ("usual", None),
+    ] {
+        let mut body = json!({"workflow": "greet", "id": id, "input": "Ada"});
+        if let Some(priority) = priority {
+            body["priority"] = priority.into();
+        }
+        assert_eq!(start(&app, body).await.status, StatusCode::ACCEPTED);
+        let detail = app.get(&format!("{RUNS}/{id}")).await.json();
+        assert_eq!(detail["run"]["priority"], priority.unwrap_or(0), "{id}");
+        let list = app.get(&format!("{RUNS}?id_prefix={id}")).await.json();
+        assert_eq!(list["runs"][0]["priority"], priority.unwrap_or(0), "{id}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_start_is_refused_with_a_reason() {
     let app = App::new().await;
     let many: Vec<_> = (0..99).map(|n| n.to_string()).collect();
@@ -48,6 +68,12 @@ async fn a_wrong_start_is_refused_with_a_reason() {
         (json!({"workflow": "greet", "tags": [""]}), 422),
         (json!({"workflow": "greet", "delay_ms": u64::MAX}), 422),
         (json!({"workflow": "greet", "delay_ms": -1}), 422),
+        (json!({"workflow": "greet", "priority": "high"}), 422),
+        (json!({"workflow": "greet", "priority": 1.5}), 422),
+        (
+            json!({"workflow": "greet", "priority": 2_147_483_648_u32}),
+            422,
+        ),
         (json!({"workflow": "greet", "id": "x".repeat(500)}), 422),
         (json!([1, 2]), 422),
     ] {

@@ -13,7 +13,7 @@ use axum_durable::{
     testing::{ManualClock, Probe, ProbedStore, Process},
     time::Clock,
 };
-use sea_orm::{ConnectionTrait as _, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, Statement};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::probes::Quiet;
@@ -208,6 +208,25 @@ impl World {
         let url = format!("sqlite://{}", self.folder().join("t.db").display());
         let options = SqlStore::options().clock(Arc::clone(&self.used));
         options.connect(&url).await.unwrap()
+    }
+
+    /// A connection to the database as it is, which no store has made ready.
+    pub(crate) async fn connection(&self) -> DatabaseConnection {
+        let (url, schema) = match &self.place {
+            Place::Server(place) => (place.url(), place.schema()),
+            Place::Memory(_) | Place::Sqlite(_) => {
+                let file = self.folder().join("t.db");
+                (format!("sqlite://{}?mode=rwc", file.display()), None)
+            }
+        };
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        let db = Database::connect(options).await.unwrap();
+        if let Some(schema) = schema {
+            let text = format!("SET search_path = {schema}");
+            db.execute_unprepared(&text).await.unwrap();
+        }
+        db
     }
 
     /// Starts a process. `add` registers its workflows and changes its settings.

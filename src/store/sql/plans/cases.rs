@@ -12,9 +12,10 @@ pub(super) enum Value {
     Blob(&'static str),
     /// An array of PostgreSQL, with its type.
     Array(&'static str, &'static str),
+    Null,
 }
 
-pub(super) use Value::{Array, Blob, Int, Text};
+pub(super) use Value::{Array, Blob, Int, Null, Text};
 
 impl Value {
     pub(super) fn literal(self) -> String {
@@ -22,13 +23,14 @@ impl Value {
             Int(number) => number.to_string(),
             Text(text) | Array(text, _) => format!("'{text}'"),
             Blob(hex) => format!("x'{hex}'"),
+            Null => "NULL".to_owned(),
         }
     }
 
     pub(super) fn postgres(self) -> (String, &'static str) {
         match self {
             Int(_) => (self.literal(), "bigint"),
-            Text(_) => (self.literal(), "text"),
+            Text(_) | Null => (self.literal(), "text"),
             Blob(hex) => (format!("'\\x{hex}'"), "bytea"),
             Array(_, kind) => (self.literal(), kind),
         }
@@ -44,7 +46,6 @@ pub(super) struct Case {
     pub(super) by: Vec<&'static str>,
 }
 
-pub(super) const WORKFLOWS: Value = Text(r#"[["checkout", 1]]"#);
 pub(super) const BLOB: Value = Blob("6162");
 pub(super) const ID: Value = Blob("00000000000000000000000000000007");
 
@@ -65,14 +66,10 @@ pub(super) fn case(
 /// The statements that every database has.
 pub(super) fn common(texts: &Statements) -> Vec<Case> {
     let (lease, deliver, read) = (&texts.lease, &texts.deliver, &texts.read);
-    let due = [WORKFLOWS, Text("i-1"), Int(5_000), Int(16), Text("shop")];
-    let ahead = [WORKFLOWS, Text("i-1"), Text("shop")];
     let run = [Text("run-77"), Int(3)];
     let page = "ORDER BY created_at DESC, id DESC LIMIT 51";
     let after = "AND created_at <= $1 AND (created_at, id) < ($1, $2)";
     let mut cases = vec![
-        case("claim", lease.claim, &due, &["durable_runs_due"]),
-        case("look", lease.look, &ahead, &["durable_runs_due"]),
         case("others", lease.others, &[Text("i-1")], &[]),
         case("held", read.held, &[Text("i-1")], &[]),
         case("instances", read.instances, &[], &[]),
@@ -184,7 +181,7 @@ pub(super) fn related(texts: &RelationTexts) -> Vec<Case> {
     let ids = [Text(r#"["run-77", "run-78"]"#)];
     let numbers = [Text("[77, 78]"), Int(9)];
     let waits = [Text("[[77, 1, 78]]")];
-    let bound = [Text(r#"[["run-77", "run-78", 1, 9, "default"]]"#)];
+    let bound = [Text(r#"[["run-77", "run-78", 1, 9, "default", 7]]"#)];
     let ends = [Text(r#"[[77, 1, "{}", 1, 1]]"#), BLOB];
     let woken = [Text("[[77, 2]]"), Int(9)];
     let no = [Int(77), Int(78)];

@@ -14,6 +14,7 @@ use super::cases::{
     Array, BLOB, Case, ID, Int, Text, amended, batch_of_arrays, batch_of_rows, case, common, heard,
     partial, related,
 };
+use super::due::due;
 use super::later::{flows, forgotten, of_workflow};
 use super::place::{Server, fill, open};
 use crate::driver::sql::Dialect;
@@ -63,6 +64,7 @@ async fn postgres_finds_rows_by_index() {
         return;
     };
     let mut cases = common(&postgres::POSTGRES);
+    cases.extend(due(&postgres::POSTGRES));
     cases.extend(amended(amend_texts(Dialect::Postgres)));
     cases.extend(related(relations(Dialect::Postgres)));
     cases.extend(heard(events(Dialect::Postgres)));
@@ -153,6 +155,7 @@ async fn mysql_finds_rows_by_index() {
         return;
     };
     let mut cases = common(&mysql::MYSQL);
+    cases.extend(due(&mysql::MYSQL));
     cases.extend(amended(amend_texts(Dialect::MySql)));
     cases.extend(related(relations(Dialect::MySql)));
     cases.extend(heard(events(Dialect::MySql)));
@@ -201,6 +204,7 @@ async fn sqlite_finds_rows_by_index() {
     let db = Database::connect(&url).await.unwrap();
     fill(&db, Dialect::Sqlite).await;
     let mut cases = common(&sqlite::SQLITE);
+    cases.extend(due(&sqlite::SQLITE));
     cases.extend(amended(amend_texts(Dialect::Sqlite)));
     cases.extend(related(relations(Dialect::Sqlite)));
     cases.extend(heard(events(Dialect::Sqlite)));

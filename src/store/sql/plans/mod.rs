@@ -3,6 +3,7 @@
 
 mod attributed;
 mod cases;
+mod due;
 mod explain;
 mod later;
 pub(super) mod place;

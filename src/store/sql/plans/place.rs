@@ -35,11 +35,19 @@ pub(super) async fn fill_runs(db: &DatabaseConnection) {
             2 => ("suspended", "NULL".to_owned(), i64::from(n) + 1_000_000),
             _ => ("completed", "NULL".to_owned(), never),
         };
+        let priority = match n / 10 % 10 {
+            0 => "7",
+            1 => "-7",
+            _ => "NULL",
+        };
         let at = n + 1_000_000;
-        format!("({n}, 'run-{n}', 'checkout', 1, '{status}', 1, {owner}, {wake_at}, 0, 0, 0, 3, {at}, {at})")
+        format!(
+            "({n}, 'run-{n}', 'checkout', 1, '{status}', 1, {owner}, {wake_at}, 0, 0, 0, 3, {at}, \
+             {at}, {priority})"
+        )
     });
     let columns = "durable_runs (no, id, workflow, version, status, token, owner, wake_at, wakes, \
-        seen_wakes, recoveries, rev, created_at, updated_at)";
+        seen_wakes, recoveries, rev, created_at, updated_at, priority)";
     insert(db, columns, runs).await;
 }
 

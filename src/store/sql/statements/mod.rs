@@ -6,6 +6,7 @@
 mod amend;
 pub(super) mod attributes;
 mod choice;
+mod due;
 mod flows;
 mod owners;
 mod prune;
@@ -24,4 +25,4 @@ pub(super) use amend::{AmendTexts, amend_texts};
 pub(super) use choice::statements;
 pub(super) use flows::live_flows;
 pub(super) use prune::{candidates, end_at, lock_candidates, prune_texts};
-pub(super) use texts::{CommitTexts, Statements};
+pub(super) use texts::{CommitTexts, RankedTexts, Statements};

@@ -9,6 +9,7 @@
 //! - A multi-table UPDATE assigns in no particular order, so no assignment reads another's column
 //!   where the old and the new value would differ in effect.
 
+use super::due;
 use super::owners::unknown;
 use super::servers::{checkpoint_columns, read_run, read_texts, run_columns};
 use super::texts::{CommitTexts, DeliverTexts, LeaseTexts, ReadTexts, Statements};
@@ -52,15 +53,6 @@ macro_rules! starts {
          owner VARCHAR(191) PATH '$[3]', due_at BIGINT PATH '$[4]', tags LONGTEXT PATH '$[5]', \
          at BIGINT PATH '$[6]', length BIGINT PATH '$[7]', \
          fingerprint BIGINT PATH '$[8]')) v"
-    };
-}
-
-/// The workflows in parameter `$1`, as a condition on the run.
-macro_rules! of_workflows {
-    () => {
-        "EXISTS (SELECT 1 FROM JSON_TABLE($1, '$[*]' COLUMNS ( \
-         workflow VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]', \
-         version BIGINT PATH '$[1]')) x WHERE x.workflow = r.workflow AND x.version = r.version)"
     };
 }
 
@@ -333,14 +325,7 @@ const LEASE: LeaseTexts = LeaseTexts {
          recoveries = recoveries + ($3 = 1 AND status = 'running'), \
          wake_at = CASE status WHEN 'pending' THEN greatest(wake_at, $2) ELSE $2 END \
          WHERE owner = $1",
-    claim: concat!(
-        "SELECT r.no FROM durable_runs r FORCE INDEX (durable_runs_due) \
-         WHERE r.owner IS NULL AND r.wake_at < 9223372036854775807 AND r.wake_at <= $3 AND ",
-        of_workflows!(),
-        " AND ($5 IS NULL OR r.namespace = $5) \
-         AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
-         ORDER BY r.wake_at, r.no LIMIT $4 FOR UPDATE SKIP LOCKED"
-    ),
+    due: due::MYSQL,
     claim_found: &[
         concat!(
             "UPDATE ",
@@ -379,17 +364,6 @@ const LEASE: LeaseTexts = LeaseTexts {
              ON i.run_no = v.no ORDER BY i.run_no, i.id"
         ),
     ],
-    // Index: held; due, in its order.
-    look: concat!(
-        "SELECT r.id, NULL FROM durable_runs r WHERE r.owner = $2 AND r.wakes > r.seen_wakes \
-         UNION ALL (SELECT NULL, r.wake_at FROM durable_runs r FORCE INDEX (durable_runs_due) \
-         WHERE r.owner IS NULL AND r.wake_at < 9223372036854775807 AND ",
-        of_workflows!(),
-        " AND ($3 IS NULL OR r.namespace = $3) \
-         AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
-         ORDER BY r.wake_at LIMIT 1) UNION ALL SELECT NULL, NULL FROM DUAL \
-         WHERE EXISTS (SELECT 1 FROM durable_instances i WHERE i.id <> $2)"
-    ),
     ..super::postgres::LEASE
 };
 

@@ -6,6 +6,7 @@
 //!   or the locked row itself is what is looked at.
 //! - Lists that are not hot travel as one JSON text.
 
+use super::due;
 use super::owners::{owners, unknown};
 use super::servers::{checkpoint_columns, read_run, read_texts, run_columns};
 use super::texts::{DeliverTexts, LeaseTexts, ReadTexts, Statements};
@@ -30,14 +31,6 @@ pub(crate) const POSTGRES: Statements = Statements {
 macro_rules! numbers {
     () => {
         "ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))"
-    };
-}
-
-/// The workflows in parameter `$1`, as a condition on the run.
-macro_rules! of_workflows {
-    () => {
-        "EXISTS (SELECT FROM jsonb_array_elements($1::jsonb) x \
-         WHERE x->>0 = r.workflow AND (x->>1)::bigint = r.version)"
     };
 }
 
@@ -154,22 +147,7 @@ pub(super) const LEASE: LeaseTexts = LeaseTexts {
          recoveries = recoveries + CASE WHEN $3 = 1::bigint AND status = 'running' THEN 1 ELSE 0 END, \
          wake_at = CASE status WHEN 'pending' THEN greatest(wake_at, $2) ELSE $2 END \
          WHERE owner = $1",
-    // Index: due, in its order. Rows that a twin has locked are skipped: it claims them.
-    // The namespace is no way to what is due: its index has all runs that ever were in it.
-    claim: concat!(
-        "WITH due AS MATERIALIZED (SELECT r.no FROM durable_runs r \
-         WHERE r.owner IS NULL AND r.wake_at < 9223372036854775807 AND r.wake_at <= $3 AND ",
-        of_workflows!(),
-        " AND ($5::text IS NULL OR r.namespace || '' = $5::text) \
-         AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
-         ORDER BY r.wake_at, r.no LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED) \
-         UPDATE durable_runs r SET owner = $2, token = r.token + 1, updated_at = $3, \
-         asked = CASE r.status WHEN 'cancelling' THEN r.asked ELSE 0 END, \
-         status = CASE r.status WHEN 'cancelling' THEN r.status ELSE 'running' END \
-         FROM due WHERE r.no = due.no RETURNING ",
-        run_columns!(),
-        ", r.output"
-    ),
+    due: due::POSTGRES,
     claim_found: &[],
     histories: &[
         concat!(
@@ -190,17 +168,6 @@ pub(super) const LEASE: LeaseTexts = LeaseTexts {
             " ORDER BY run_no, id"
         ),
     ],
-    // Index: held; due, in its order.
-    look: concat!(
-        "SELECT r.id, NULL::bigint FROM durable_runs r WHERE r.owner = $2 AND r.wakes > r.seen_wakes \
-         UNION ALL (SELECT NULL::text, r.wake_at FROM durable_runs r \
-         WHERE r.owner IS NULL AND r.wake_at < 9223372036854775807 AND ",
-        of_workflows!(),
-        " AND ($3::text IS NULL OR r.namespace || '' = $3::text) \
-         AND r.status IN ('pending', 'running', 'suspended', 'cancelling') \
-         ORDER BY r.wake_at LIMIT 1) UNION ALL SELECT NULL::text, NULL::bigint \
-         WHERE EXISTS (SELECT FROM durable_instances i WHERE i.id <> $2)"
-    ),
 };
 
 const READ: ReadTexts = read_texts!(

@@ -12,7 +12,8 @@ pub(crate) struct RelationTexts {
     /// The runs with the ids in `$1`: id, number, status.
     pub(crate) find: &'static str,
     /// Run `id` is a child of `parent`, cancelled with it if `cascades` is 1, and is cancelled at
-    /// its `deadline`, in a `namespace`: the rows of `$1`.
+    /// its `deadline`, in a `namespace`, of a `priority` unless it is the usual one: the rows of
+    /// `$1`.
     pub(crate) bind: &'static str,
     /// Run number `$1` continues as `$2`.
     pub(crate) set_next: &'static str,
@@ -59,7 +60,8 @@ const SQLITE: RelationTexts = RelationTexts {
     find: "SELECT r.id, r.no, r.status FROM jsonb_each($1) v \
          CROSS JOIN durable_runs r ON r.id = v.value;",
     bind: "UPDATE durable_runs AS r SET parent = v.value->>1, cascades = v.value->>2, \
-         deadline = v.value->>3, namespace = v.value->>4 FROM jsonb_each($1) v WHERE r.id = v.value->>0;",
+         deadline = v.value->>3, namespace = v.value->>4, priority = v.value->>5 \
+         FROM jsonb_each($1) v WHERE r.id = v.value->>0;",
     set_next: "UPDATE durable_runs SET next_run = $2 WHERE no = $1;",
     asked: "SELECT asked FROM durable_runs WHERE no = $1;",
     hand_on: "UPDATE durable_joins SET target_no = $2 WHERE target_no = $1;",
@@ -132,8 +134,8 @@ const POSTGRES: RelationTexts = RelationTexts {
     ),
     bind: concat!(
         "UPDATE durable_runs r SET parent = v.x->>1, cascades = (v.x->>2)::bigint, \
-         deadline = (v.x->>3)::bigint, namespace = v.x->>4 FROM jsonb_array_elements($1::jsonb) v(x) \
-         WHERE r.id = v.x->>0 AND r.id = ",
+         deadline = (v.x->>3)::bigint, namespace = v.x->>4, priority = (v.x->>5)::bigint \
+         FROM jsonb_array_elements($1::jsonb) v(x) WHERE r.id = v.x->>0 AND r.id = ",
         listed!(first ids)
     ),
     mark: &[concat!(
@@ -238,11 +240,12 @@ const MYSQL: RelationTexts = RelationTexts {
         rows!(
             "id VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]', \
              parent VARCHAR(191) PATH '$[1]', cascades BIGINT PATH '$[2]', \
-             deadline BIGINT PATH '$[3]', namespace VARCHAR(191) PATH '$[4]'"
+             deadline BIGINT PATH '$[3]', namespace VARCHAR(191) PATH '$[4]', \
+             priority BIGINT PATH '$[5]'"
         ),
         " STRAIGHT_JOIN durable_runs r FORCE INDEX (durable_runs_id) ON r.id = v.id \
          SET r.parent = v.parent, r.cascades = v.cascades, r.deadline = v.deadline, \
-         r.namespace = v.namespace"
+         r.namespace = v.namespace, r.priority = v.priority"
     ),
     mark: &[
         concat!(

@@ -6,7 +6,7 @@ macro_rules! run_columns {
         "r.no, r.id, r.workflow, r.version, r.status, r.token, r.owner, r.wake_at, r.wakes, \
          r.seen_wakes, r.recoveries, r.rev, r.created_at, r.updated_at, r.finished_at, r.tags, \
          r.failure, r.parent, r.cascades, r.joined, r.next_run, \
-         r.deadline, r.fingerprint, r.attributes, r.namespace"
+         r.deadline, r.fingerprint, r.attributes, r.namespace, r.priority"
     };
 }
 

@@ -8,6 +8,7 @@
 //!   concurrent twin waits; nothing that a statement has read changes before its transaction ends.
 //! - CROSS JOIN keeps the list as the outer loop: SQLite has no statistics about it.
 
+use super::due;
 use super::owners::{owners, unknown};
 use super::texts::{CommitTexts, DeliverTexts, LeaseTexts, ReadTexts, Statements};
 
@@ -280,20 +281,7 @@ UPDATE durable_runs SET owner = NULL, token = token + 1, updated_at = $2,
     recoveries = recoveries + ($3 AND status = 'running'),
     wake_at = CASE status WHEN 'pending' THEN max(wake_at, $2) ELSE $2 END
 WHERE owner = $1;",
-    claim: "
-UPDATE durable_runs SET owner = $2, token = token + 1, updated_at = $3,
-    asked = CASE status WHEN 'cancelling' THEN asked ELSE 0 END,
-    status = CASE status WHEN 'cancelling' THEN status ELSE 'running' END
-WHERE no IN (
-    SELECT no FROM durable_runs WHERE owner IS NULL AND wake_at < 9223372036854775807
-        AND wake_at <= $3
-        AND (+workflow, version) IN (SELECT value->>0, value->>1 FROM json_each($1))
-        AND ($5 IS NULL OR namespace = $5)
-        AND status IN ('pending', 'running', 'suspended', 'cancelling')
-    ORDER BY wake_at, no LIMIT $4)
-RETURNING no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
-    rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, fingerprint, attributes, namespace, output;",
+    due: due::SQLITE,
     claim_found: &[],
     histories: &[
         "SELECT run_no, payload FROM durable_inputs WHERE run_no IN (SELECT value FROM json_each($1));",
@@ -305,30 +293,19 @@ SELECT run_no, seq, ord, kind, name, status, attempt, wake_at, started_at, finis
 SELECT run_no, id, kind, seq, attempt, failure, payload, signal_id FROM durable_inbox
     WHERE run_no IN (SELECT value FROM json_each($1)) ORDER BY run_no, id;",
     ],
-    // Index: held; due, in its order. The plus keeps it from the index of workflows, here and in
-    // the claim.
-    look: "
-SELECT id, NULL FROM durable_runs WHERE owner = $2 AND wakes > seen_wakes
-UNION ALL SELECT NULL, wake_at FROM (
-    SELECT wake_at FROM durable_runs WHERE owner IS NULL AND wake_at < 9223372036854775807
-        AND (+workflow, version) IN (SELECT value->>0, value->>1 FROM json_each($1))
-        AND ($3 IS NULL OR namespace = $3)
-        AND status IN ('pending', 'running', 'suspended', 'cancelling')
-    ORDER BY wake_at LIMIT 1)
-UNION ALL SELECT NULL, NULL WHERE EXISTS (SELECT 1 FROM durable_instances WHERE id <> $2);",
 };
 
 const READ: ReadTexts = ReadTexts {
     run: "
 SELECT no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, fingerprint, attributes, namespace, output,
+    joined, next_run, deadline, fingerprint, attributes, namespace, priority, output,
     (SELECT payload FROM durable_inputs WHERE run_no = no) FROM durable_runs WHERE id = $1;",
     load: &[
         "
 SELECT no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, fingerprint, attributes, namespace, output,
+    joined, next_run, deadline, fingerprint, attributes, namespace, priority, output,
     (SELECT payload FROM durable_inputs WHERE run_no = no) FROM durable_runs WHERE id = $1;",
         "
 SELECT c.run_no, c.seq, c.ord, c.kind, c.name, c.status, c.attempt, c.wake_at, c.started_at,
@@ -360,7 +337,7 @@ CROSS JOIN durable_published p ON p.run_no = r.no AND p.name = $2 WHERE r.id = $
     list: "
 SELECT no, id, workflow, version, status, token, owner, wake_at, wakes, seen_wakes, recoveries,
     rev, created_at, updated_at, finished_at, tags, failure, parent, cascades,
-    joined, next_run, deadline, fingerprint, attributes, namespace, NULL, NULL
+    joined, next_run, deadline, fingerprint, attributes, namespace, priority, NULL, NULL
 FROM durable_runs r WHERE true",
     now: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER);",
 };

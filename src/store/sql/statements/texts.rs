@@ -120,19 +120,39 @@ pub(crate) struct LeaseTexts {
     /// Gives back the runs of instance `$1` at `$2`; `$3` is 1 if that counts as a recovery of
     /// those that ran. The new token refuses the old owner.
     pub(crate) give_back: &'static str,
-    /// Claims at most `$4` runs of the workflows in `$1` that are due at `$3` for instance `$2`,
-    /// of namespace `$5` unless that is NULL.
-    /// A status that this build does not know is left to those who know it. Answers with the
-    /// columns of [`ReadTexts::run`] but the input, or, without `claim_found`, with them at once.
-    pub(crate) claim: &'static str,
-    /// Where a claim cannot return rows, `claim` only finds and locks run numbers. These claim
+    pub(crate) due: DueTexts,
+    /// Where a claim cannot return rows, [`DueTexts::claim`] only finds and locks run numbers. These claim
     /// the numbers in `$1` for instance `$2` at `$3` and answer with the runs.
     pub(crate) claim_found: Texts,
     /// Inputs, histories and inboxes of the run numbers in `$1`.
     pub(crate) histories: Texts,
+}
+
+/// What is due.
+pub(crate) struct DueTexts {
+    /// Claims at most `$4` runs of the workflows in `$1` that are due at `$3` for instance `$2`,
+    /// of namespace `$5` unless that is NULL: the highest priority first, and of one the longest
+    /// due. A status that this build does not know is left to those who know it. Answers with the
+    /// columns of [`ReadTexts::run`] but the input, or, with [`LeaseTexts::claim_found`], with
+    /// numbers.
+    pub(crate) claim: &'static str,
     /// What there is to do for the workflows in `$1`, instance `$2` and namespace `$3`, or all of
-    /// them if that is NULL: the ids of runs with news,
-    /// and when the next run falls due; one of the two in each row.
+    /// them if that is NULL: the ids of runs with news, and when the next run of each priority falls
+    /// due; one of the two in each row, or none of them if another instance is known.
+    pub(crate) look: &'static str,
+    /// Where one statement cannot go from one priority to the next.
+    pub(crate) ranked: Option<RankedTexts>,
+}
+
+/// What goes from one priority to the next, the highest first. There [`DueTexts::claim`] finds
+/// nothing if any run has a priority, and [`DueTexts::look`] says so: in the third column of a row
+/// of its own stands the highest, or 0.
+pub(crate) struct RankedTexts {
+    /// The highest priority below `$1`, but for the usual one.
+    pub(crate) next: &'static str,
+    /// Finds and locks what [`DueTexts::claim`] claims, of priority `$6`; NULL is the usual one.
+    pub(crate) claim: &'static str,
+    /// When the next run of priority `$4` falls due, as in [`DueTexts::look`].
     pub(crate) look: &'static str,
 }
 

@@ -139,6 +139,10 @@ impl Dice {
             self.tally.count("start in a namespace");
             new.namespace = "shop".into();
         }
+        if self.happens(3) {
+            self.tally.count("start with a priority");
+            new.priority = self.one_of(5, &[-5, i32::MAX, i32::MIN]);
+        }
         new.owner = self.happens(2).then(|| instance(&self.instance()));
         if self.happens(2) {
             self.tally.count("start under a known flow");
