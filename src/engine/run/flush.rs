@@ -94,10 +94,10 @@ impl RunHost {
         for checkpoint in &mut pending.checkpoints {
             checkpoint.rev = state.rev;
         }
-        commit.checkpoints = pending.checkpoints;
         if let (RunStatus::Paused, Some(pause)) = (commit.status, &state.pause) {
             pending.take([pause.item]);
         }
+        commit.checkpoints = pending.checkpoints;
         commit.waiters = pending.waiters;
         let mut dispatch = Vec::new();
         if let Some(rare) = pending.rare {
