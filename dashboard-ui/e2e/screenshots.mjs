@@ -45,7 +45,8 @@ try {
   const page = await openPage(browser);
   await page.goto(`${shop.origin}/durable/runs/order-1024`);
   await page.getByRole("button", { name: "Send signal" }).click();
-  await page.getByLabel("Value", { exact: true }).fill('{"approved": true, "by": "Ada"}');
+  await page.getByRole("group", { name: "Value" }).getByLabel("approved").check();
+  await page.getByRole("group", { name: "Value" }).getByLabel("by").fill("Ada");
   await page.screenshot({ path: join(folder, "light-signal.png") });
   for (const theme of ["light", "dark"]) {
     const waiting = await openPage(browser, { theme });

@@ -5,14 +5,23 @@ use std::sync::Arc;
 use schemars::Schema;
 use serde::Serialize;
 
-use super::entry::WorkflowEntry;
+use super::{
+    entry::WorkflowEntry,
+    messages::{MessageDescription, UpdateDescription, messages, updates},
+};
 use crate::model::Fingerprint;
 use crate::workflow::{EntityOperation, IntoWorkflow, OutlineNode, Workflow};
 
-/// What is known of a workflow before it runs: its flow, and the schemas of what goes in and
-/// comes out.
+/// What is known of a workflow before it runs: its flow, and the schemas of what goes in, comes
+/// out and arrives on the way.
 ///
 /// It is made from the definition alone. Nothing of the workflow is executed for it.
+///
+/// The type of a signal, an update and the like is known where it is written at the call: as in
+/// `ctx.wait_for_signal::<Approval>("approve")`, as in
+/// `let answer: Approval = ctx.wait_for_signal("approve").await?`, or by the closure's argument in
+/// `.validate(|to: &Address| ..)`. It must be nameable beside the function, and have a
+/// [`JsonSchema`](schemars::JsonSchema). Everything else is not known: `None`, in JSON `null`.
 ///
 /// # Examples
 ///
@@ -22,7 +31,8 @@ use crate::workflow::{EntityOperation, IntoWorkflow, OutlineNode, Workflow};
 /// #[workflow(version = 2)]
 /// async fn refund(ctx: &WorkflowCtx, cents: u64) -> Result<bool> {
 ///     if cents > 10_000 {
-///         let (): () = ctx.wait_for_signal("review").await?;
+///         let note: String = ctx.wait_for_signal("review").await?;
+///         println!("{note}");
 ///     }
 ///     ctx.step("pay back", async || Ok(true)).await
 /// }
@@ -34,6 +44,8 @@ use crate::workflow::{EntityOperation, IntoWorkflow, OutlineNode, Workflow};
 /// assert_eq!(json["flow"][0]["condition"], "cents > 10_000");
 /// assert_eq!(json["flow"][0]["arms"][0]["nodes"][0]["kind"], "wait_for_signal");
 /// assert_eq!(json["flow"][1]["name"], "pay back");
+/// assert_eq!(json["signals"][0]["name"], "review");
+/// assert_eq!(json["signals"][0]["schema"]["type"], "string");
 /// ```
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -58,6 +70,15 @@ pub struct WorkflowDescription {
     pub input_schema: Schema,
     /// The JSON Schema of its output.
     pub output_schema: Schema,
+    /// The signals that it waits for. As in the flow, a token that is made at run time stands there
+    /// as its source.
+    pub signals: Vec<MessageDescription>,
+    /// The updates that it takes.
+    pub updates: Vec<UpdateDescription>,
+    /// The events that it waits for.
+    pub events: Vec<MessageDescription>,
+    /// The values that it sets for others to read, with `ctx.set_event`.
+    pub published: Vec<MessageDescription>,
     /// What an entity can do, where this is one: then its input is the state that it begins with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<OperationDescription>,
@@ -98,6 +119,10 @@ impl From<&WorkflowEntry> for WorkflowDescription {
             attributes_schema: entry.attributes_schema(),
             input_schema: entry.input_schema(),
             output_schema: entry.output_schema(),
+            signals: messages(outline, "wait_for_signal"),
+            updates: updates(outline),
+            events: messages(outline, "wait_for_event"),
+            published: messages(outline, "set_event"),
             operations: entry.operations.iter().map(operation).collect(),
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::payload_schema::PayloadSchema;
 use crate::model::Fingerprint;
 
 /// What a workflow's body will ask for, and where: known before it ever ran.
@@ -19,12 +20,31 @@ pub struct Outline {
 }
 
 impl Outline {
+    /// Every operation, in source order.
+    pub fn operations(&self) -> impl Iterator<Item = &'static OutlineNode> {
+        let mut found = Vec::new();
+        list(self.nodes, &mut found);
+        found.into_iter()
+    }
+
     /// The outline of a body that was registered without `#[workflow]`: nothing is known.
     pub const UNKNOWN: Self = Self {
         file: "",
         line: 0,
         nodes: &[],
     };
+}
+
+fn list(nodes: &'static [OutlineNode], found: &mut Vec<&'static OutlineNode>) {
+    for node in nodes {
+        match node {
+            OutlineNode::Operation { .. } => found.push(node),
+            OutlineNode::Loop { body, .. } => list(body, found),
+            OutlineNode::Branch { arms, .. } | OutlineNode::Join { arms, .. } => {
+                arms.iter().for_each(|arm| list(arm.nodes, found));
+            }
+        }
+    }
 }
 
 fn is_empty(text: &&str) -> bool {
@@ -82,6 +102,8 @@ impl Fnv {
                 name,
                 value,
                 compensation,
+                payload_schema: _,
+                reply_schema: _,
                 line: _,
             } => {
                 for text in [kind, name, value, compensation] {
@@ -138,6 +160,13 @@ pub enum OutlineNode {
         /// The name of the undo that `.compensate(..)` gives it; empty if there is none.
         #[serde(skip_serializing_if = "is_empty")]
         compensation: &'static str,
+        /// What it gets from outside or gives away: the payload of a signal, of an update and the
+        /// like. `None` where there is no such thing.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payload_schema: Option<PayloadSchema>,
+        /// What it answers, where somebody waits for an answer.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reply_schema: Option<PayloadSchema>,
         /// The source line.
         line: u32,
     },

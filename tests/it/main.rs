@@ -19,6 +19,7 @@ mod control;
 mod crash;
 mod dead;
 mod defects;
+mod describe;
 mod divergence;
 mod drift;
 mod entities;

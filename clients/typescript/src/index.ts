@@ -116,6 +116,8 @@ export interface DurableClient {
   /** What a cancellation that undoes would undo, in its order. */
   undo(id: string, signal?: AbortSignal): Promise<UndoPlan>;
   workflows(signal?: AbortSignal): Promise<Workflow[]>;
+  /** One workflow: its flow, and the schemas of what goes in, comes out and arrives on the way. */
+  workflow(name: string, signal?: AbortSignal): Promise<Workflow>;
   /** The instances that execute runs. */
   workers(signal?: AbortSignal): Promise<WorkerList>;
   start(request: StartRequest): Promise<Started>;
@@ -231,6 +233,8 @@ export function durableClient(options: ClientOptions): DurableClient {
     facets: (query, signal) => take(raw.GET("/facets", { params: { query }, signal })),
     undo: (id, signal) => take(raw.GET("/runs/{id}/undo", { params: { path: { id } }, signal })),
     workflows: async (signal) => (await take(raw.GET("/workflows", { signal }))).workflows,
+    workflow: (name, signal) =>
+      take(raw.GET("/workflows/{name}", { params: { path: { name } }, signal })),
     workers: (signal) => take(raw.GET("/workers", { signal })),
     start: (body) => take(raw.POST("/runs", { body })),
     signal: (token, value, { id, reason } = {}) =>

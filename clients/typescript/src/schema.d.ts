@@ -669,6 +669,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workflows/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows a workflow that this process has registered: the flow of each version, and the schemas of
+         *     what goes in, comes out and arrives on the way.
+         */
+        get: operations["get_workflow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workflows/{name}/rehearsal": {
         parameters: {
             query?: never;
@@ -1127,6 +1147,13 @@ export interface components {
             /** @description `runs`. */
             topic: string;
         };
+        /** @description A signal or an event that a workflow waits for, or a value that it sets. */
+        MessageView: {
+            /** @description Its token, name or key; where that is made at run time, the source of the expression. */
+            name: string;
+            /** @description The JSON Schema of its payload; `null` if that is not known. */
+            schema?: Record<string, never> | null;
+        };
         /** @description What this instance is, and what may be done through it. */
         Meta: {
             /** @description What whoever asks may do. */
@@ -1194,6 +1221,15 @@ export interface components {
              * @description When its engine began.
              */
             since: number;
+        };
+        /** @description An operation of an entity. */
+        OperationView: {
+            /** @description The JSON Schema of its input. */
+            input_schema: unknown;
+            /** @description Its name. */
+            name: string;
+            /** @description The JSON Schema of what it answers. */
+            output_schema: unknown;
         };
         /**
          * @description An error as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) has it, sent as
@@ -1635,23 +1671,45 @@ export interface components {
             /** @description What it replied. */
             reply: components["schemas"]["JsonValue"];
         };
+        /** @description An update that a workflow takes. */
+        UpdateView: {
+            /** @description The JSON Schema of what is asked; `null` if that is not known. */
+            args_schema?: Record<string, never> | null;
+            /** @description Its name; where that is made at run time, the source of the expression. */
+            name: string;
+            /** @description The JSON Schema of the answer; `null` if that is not known. */
+            reply_schema?: Record<string, never> | null;
+        };
         /** @description One version of a workflow. */
         VersionView: {
             /** @description The JSON Schema of its runs' search attributes, if it declares one. */
             attributes_schema?: Record<string, never> | null;
+            /** @description The events that it waits for. */
+            events: components["schemas"]["MessageView"][];
             /** @description A number for its flow, as 16 hex digits; `null` if it was made without `#[workflow]`. */
             fingerprint?: string | null;
             /** @description The JSON Schema of its input. */
             input_schema: unknown;
             /** @description Events that start runs of it; each may be narrowed by what its payload holds. */
             on_events: string[];
-            /** @description The shape of its body: file, line and nodes. */
+            /** @description What an entity can do, where this is one. */
+            operations: components["schemas"]["OperationView"][];
+            /**
+             * @description The shape of its body: file, line and nodes. A node that takes or gives something has
+             *     `payload_schema` and, where it answers, `reply_schema`: JSON Schemas, `null` if not known.
+             */
             outline: Record<string, never>;
             /** @description The JSON Schema of its output. */
             output_schema: unknown;
+            /** @description The values that it sets for others to read. */
+            published: components["schemas"]["MessageView"][];
             runs?: components["schemas"]["DriftView"] | null;
+            /** @description The signals that it waits for. */
+            signals: components["schemas"]["MessageView"][];
             /** @description Tags of each of its runs. */
             tags: string[];
+            /** @description The updates that it takes. */
+            updates: components["schemas"]["UpdateView"][];
             /**
              * Format: int32
              * @description Its number.
@@ -4974,6 +5032,74 @@ export interface operations {
             };
             /** @description Whoever asks may not. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store does not answer, or not in time. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workflow's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The workflow. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowView"];
+                };
+            };
+            /** @description The address cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host or the login does not know whoever asks. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such workflow. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

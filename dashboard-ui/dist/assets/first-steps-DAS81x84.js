@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:dashboard-ui/dist/assets/first-steps-DAS81x84.js
 import{B as e,Dt as t,F as n,L as r,Wt as i,qt as a}from"./index-CBrA45Rk.js";import{i as o}from"./base-BWragFCy.js";var s=o(),c=`use axum_durable::prelude::*;
+========
+import{B as e,Dt as t,F as n,L as r,Wt as i,qt as a}from"./index-CniEyxRN.js";import{i as o}from"./base-BWragFCy.js";var s=o(),c=`use axum_durable::prelude::*;
+>>>>>>>> 092ede7 (Tell the schemas of signals and updates before a run begins):dashboard-ui/dist/assets/first-steps-CvfDlYQp.js
 
 #[workflow(name = "greet")]
 async fn greet(ctx: &WorkflowCtx, name: String) -> Result<String> {

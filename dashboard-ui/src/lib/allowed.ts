@@ -42,7 +42,7 @@ export function asks(run: Standing, timeline: Checkpoint[], may: May): ReadonlyS
   add("continue", !run.is_terminal && timeline.some(isHeld));
   add("signal", !run.is_terminal);
   add("event", !run.is_terminal && eventsOf(timeline).length > 0, "events");
-  add("update", !run.is_terminal && updatesOf(timeline).length > 0, "updates");
+  add("update", !run.is_terminal && openUpdates(timeline).length > 0, "updates");
   add("retry", canRetry(status));
   add("retry_with_input", canRetry(status));
   add("pause", ["pending", "running", "suspended"].includes(status));
@@ -66,10 +66,9 @@ export const eventsOf = (timeline: Checkpoint[]): string[] => [
   ...new Set(timeline.filter((it) => it.kind === "event" && isOpen(it)).map((it) => it.name)),
 ];
 
-/** What a run takes updates under, each once. */
-export const updatesOf = (timeline: Checkpoint[]): string[] => [
-  ...new Set(timeline.filter((it) => it.kind === "update" && isOpen(it)).map((it) => it.name)),
-];
+/** The updates that a run takes. */
+export const openUpdates = (timeline: Checkpoint[]): Checkpoint[] =>
+  timeline.filter((it) => it.kind === "update" && isOpen(it));
 
 /** Runs that take a result by hand for what they wait for, or failed of. */
 const TAKES_RESULTS = ["suspended", "paused", "blocked", "failed", "dead"];

@@ -10,7 +10,16 @@ export interface Outline {
 }
 
 export type OutlineNode =
-  | { type: "operation"; kind: string; name: string; compensation?: string; line: number }
+  | {
+      type: "operation";
+      kind: string;
+      name: string;
+      compensation?: string;
+      line: number;
+      /** A JSON Schema; `null` if it is not known. */
+      payload_schema?: unknown;
+      reply_schema?: unknown;
+    }
   | { type: "branch"; condition: string; line: number; arms: OutlineArm[] }
   | { type: "loop"; head: string; line: number; body: OutlineNode[] }
   | { type: "join"; kind: string; line: number; arms: OutlineArm[] };

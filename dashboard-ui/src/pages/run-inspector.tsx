@@ -136,9 +136,9 @@ function Actions({ run, step }: { run: RunSummary; step: Checkpoint }) {
         </Button>
       )}
       {asked === "continue" && <ContinueDialog run={run} onClose={close} />}
-      {asked === "signal" && <SignalDialog tokens={[step.name]} onClose={close} />}
+      {asked === "signal" && <SignalDialog run={run} waits={[step]} onClose={close} />}
       {asked === "event" && <EventDialog names={[step.name]} onClose={close} />}
-      {asked === "update" && <UpdateDialog run={run} names={[step.name]} onClose={close} />}
+      {asked === "update" && <UpdateDialog run={run} waits={[step]} onClose={close} />}
       {asked === "fork" && <ForkDialog run={run} from={step.seq} onClose={close} />}
       {asked === "skip" && <SkipDialog run={run} step={step} onClose={close} />}
     </div>

@@ -15,7 +15,7 @@ import {
 } from "lucide-react";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import { explainQuery, runQuery, useMay } from "../api/queries";
-import { type Ask, asks, eventsOf, updatesOf } from "../lib/allowed";
+import { type Ask, asks, eventsOf, openUpdates } from "../lib/allowed";
 import { plural } from "../lib/format";
 import { useKeys } from "../lib/keys";
 import { hasFailed } from "../lib/outline";
@@ -130,15 +130,14 @@ function Loaded({ detail }: { detail: RunDetail }) {
       void navigate({ search: (now) => ({ ...now, step: next }), replace: true }),
     [navigate],
   );
-  const tokens = useMemo(
+  const waits = useMemo(
     () =>
       run.is_terminal
         ? []
-        : timeline
-            .filter((it) => it.kind === "signal" && it.status === "waiting")
-            .map((it) => it.name),
+        : timeline.filter((it) => it.kind === "signal" && it.status === "waiting"),
     [run.is_terminal, timeline],
   );
+  const tokens = useMemo(() => waits.map((it) => it.name), [waits]);
   const picked = step === undefined ? undefined : timeline.find((it) => it.seq === step);
   const keys = useMemo(() => {
     const moveStep = (by: number) => {
@@ -201,7 +200,7 @@ function Loaded({ detail }: { detail: RunDetail }) {
         {picked && <Inspector run={run} step={picked} onClose={() => pickStep(undefined)} />}
       </div>
       {asked !== undefined && (
-        <Asked ask={asked} run={run} timeline={timeline} tokens={tokens} onClose={close} />
+        <Asked ask={asked} run={run} timeline={timeline} waits={waits} onClose={close} />
       )}
     </div>
   );
@@ -212,22 +211,23 @@ function Asked({
   ask,
   run,
   timeline,
-  tokens,
+  waits,
   onClose,
 }: {
   ask: Ask;
   run: RunSummary;
   timeline: Checkpoint[];
-  tokens: string[];
+  /** The signals that it waits for. */
+  waits: Checkpoint[];
   onClose: () => void;
 }) {
   switch (ask) {
     case "continue":
       return <ContinueDialog run={run} onClose={onClose} />;
     case "signal":
-      return <SignalDialog tokens={tokens} onClose={onClose} />;
+      return <SignalDialog run={run} waits={waits} onClose={onClose} />;
     case "update":
-      return <UpdateDialog run={run} names={updatesOf(timeline)} onClose={onClose} />;
+      return <UpdateDialog run={run} waits={openUpdates(timeline)} onClose={onClose} />;
     case "event":
       return <EventDialog names={eventsOf(timeline)} onClose={onClose} />;
     case "retry":

@@ -1,5 +1,4 @@
 /** Starting a run: a form from the schema of the workflow's input, or the JSON itself. */
-import { type Schema as JsonSchema, Validator } from "@cfworker/json-schema";
 import { DurableError, type StartRequest } from "@durable/client";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -9,8 +8,9 @@ import { durable, queryClient } from "../api/client";
 import { payloadsQuery, useMay, workflowsQuery } from "../api/queries";
 import { apiUrl } from "../lib/base";
 import { blank, type Schema } from "../lib/schema";
+import { problemsOf, validator } from "../lib/validate";
 import { startRoute } from "../router";
-import { readJson } from "../ui/actions";
+import { readJson } from "../ui/json-field";
 import {
   Button,
   CopyButton,
@@ -104,7 +104,7 @@ function Form({
   const [priority, setPriority] = useState("");
   const [reason, setReason] = useState("");
   const [problems, setProblems] = useState<ReadonlyMap<string, string>>(new Map());
-  const validator = useMemo(() => new Validator(schema as JsonSchema, "2020-12", false), [schema]);
+  const by = useMemo(() => validator(schema), [schema]);
   const pickTab = (next: "form" | "json") => {
     if (next === "json") setText(JSON.stringify(value, null, 2));
     setTab(next);
@@ -131,16 +131,9 @@ function Form({
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (textProblem !== undefined) return;
-    const result = validator.validate(value);
-    const found = new Map<string, string>();
-    for (const error of result.errors) {
-      // The innermost says what is wrong; those around it only that something is.
-      const pointer = error.instanceLocation.replace(/^#/, "");
-      if (error.keyword !== "properties" && error.keyword !== "$ref")
-        found.set(pointer, error.error);
-    }
+    const found = problemsOf(by, value);
     setProblems(found);
-    if (result.valid) start.mutate(request);
+    if (found.size === 0) start.mutate(request);
   };
   useEffect(() => {
     if (problems.size > 0) document.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();

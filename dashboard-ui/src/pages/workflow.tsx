@@ -140,19 +140,37 @@ export default function WorkflowPage(): React.JSX.Element {
             </Suspense>
           ))}
         {tab === "runs" && <Recent name={name} />}
-        {tab === "schema" && (
-          <div className="grid content-start gap-6 overflow-y-auto p-4 xl:grid-cols-2">
-            <section className="min-w-0">
-              <h2 className="mb-2 text-h2 font-medium">Input</h2>
-              <Json value={picked.input_schema} label="input schema" />
-            </section>
-            <section className="min-w-0">
-              <h2 className="mb-2 text-h2 font-medium">Output</h2>
-              <Json value={picked.output_schema} label="output schema" />
-            </section>
-          </div>
-        )}
+        {tab === "schema" && <Schemas version={picked} />}
       </div>
+    </div>
+  );
+}
+
+/** The types of what goes in, comes out and arrives on the way. */
+function Schemas({ version }: { version: WorkflowVersion }) {
+  const schemas: [string, unknown][] = [
+    ["Input", version.input_schema],
+    ["Output", version.output_schema],
+    ...version.signals.map((it): [string, unknown] => [`Signal ${it.name}`, it.schema]),
+    ...version.updates.flatMap((it): [string, unknown][] => [
+      [`Update ${it.name}`, it.args_schema],
+      [`Answer to ${it.name}`, it.reply_schema],
+    ]),
+    ...version.events.map((it): [string, unknown] => [`Event ${it.name}`, it.schema]),
+    ...version.published.map((it): [string, unknown] => [`Value ${it.name}`, it.schema]),
+  ];
+  return (
+    <div className="grid content-start gap-6 overflow-y-auto p-4 xl:grid-cols-2">
+      {schemas.map(([title, schema]) => (
+        <section key={`${title} ${JSON.stringify(schema)}`} className="min-w-0">
+          <h2 className="mb-2 text-h2 font-medium break-words">{title}</h2>
+          {schema == null ? (
+            <p className="text-dense text-dim">Its type is not written where it is waited for.</p>
+          ) : (
+            <Json value={schema} label={`${title} schema`} />
+          )}
+        </section>
+      ))}
     </div>
   );
 }

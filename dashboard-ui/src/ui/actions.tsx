@@ -1,12 +1,15 @@
 /** Actions on runs. Each names its consequence before it is taken, and asks for a reason. */
-import type { RunSummary, UndoPlan } from "@durable/client";
+import type { Checkpoint, RunSummary, UndoPlan } from "@durable/client";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Ban, type LucideIcon, Megaphone, Radio, RotateCw, Undo2 } from "lucide-react";
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { durable } from "../api/client";
 import { undoQuery, useMay } from "../api/queries";
+import { payloadSchema } from "../lib/described";
 import { plural } from "../lib/format";
+import { JsonField, readJson } from "./json-field";
 import { Button, cx, Dialog, Field, INPUT, Skeleton, Trouble } from "./kit";
+import { PayloadField, useOutline, usePayload } from "./payload";
 import { toast } from "./toast";
 
 /** What an action needs before it is taken. */
@@ -294,64 +297,22 @@ export function EventDialog({ names, onClose }: { names: string[]; onClose: () =
   );
 }
 
-/** Text that is JSON, or what is wrong with it. */
-export function readJson(text: string): { value: unknown } | { problem: string } {
-  if (text.trim() === "") return { value: null };
-  try {
-    return { value: JSON.parse(text) };
-  } catch (error) {
-    return { problem: (error as Error).message };
-  }
-}
-
-export function JsonField({
-  label,
-  hint,
-  problem,
-  text,
-  rows = 5,
-  onChange,
-}: {
-  label: string;
-  hint?: string;
-  problem: string | undefined;
-  text: string;
-  rows?: number;
-  onChange: (text: string) => void;
-}) {
-  return (
-    <Field label={label} hint={hint} error={problem}>
-      {(field, note) => (
-        <textarea
-          id={field}
-          aria-describedby={note}
-          aria-invalid={problem !== undefined}
-          spellCheck={false}
-          rows={rows}
-          className={`${INPUT} h-auto py-1.5 font-mono text-dense`}
-          value={text}
-          onChange={(event) => onChange(event.target.value)}
-        />
-      )}
-    </Field>
-  );
-}
-
 export function SignalDialog({
-  tokens,
-  sample,
+  run,
+  waits,
   onClose,
 }: {
+  run: RunSummary;
   /** What the run waits for. */
-  tokens: string[];
-  /** What was sent under this token's shape before, if anything. */
-  sample?: string;
+  waits: Checkpoint[];
   onClose: () => void;
 }) {
+  const tokens = [...new Set(waits.map((it) => it.name))];
   const [token, setToken] = useState(tokens[0] ?? "");
-  const [text, setText] = useState(sample ?? "");
+  const outline = useOutline(run);
+  const wait = waits.find((it) => it.name === token) ?? { kind: "signal", name: token };
+  const payload = usePayload(payloadSchema(outline, wait));
   const [reason, setReason] = useState("");
-  const [problem, setProblem] = useState<string>();
   // Made once per dialog: however often it is sent, it is taken once.
   const [id] = useState(() => crypto.randomUUID());
   const known = useId();
@@ -371,12 +332,7 @@ export function SignalDialog({
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const read = readJson(text);
-    if ("problem" in read) setProblem(`This is no JSON: ${read.problem}`);
-    else {
-      setProblem(undefined);
-      action.mutate(read.value);
-    }
+    if (payload.check()) action.mutate(payload.value);
   };
   return (
     <Dialog title="Send a signal" onClose={onClose}>
@@ -408,12 +364,10 @@ export function SignalDialog({
             </>
           )}
         </Field>
-        <JsonField
+        <PayloadField
           label="Value"
           hint="JSON, such as {&quot;approved&quot;: true}; empty is null."
-          problem={problem}
-          text={text}
-          onChange={setText}
+          payload={payload}
         />
         <ReasonField value={reason} onChange={setReason} />
         {action.error !== null && <Trouble error={action.error} />}

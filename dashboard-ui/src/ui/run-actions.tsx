@@ -15,10 +15,13 @@ import {
 import { useState } from "react";
 import { durable, queryClient } from "../api/client";
 import { forkQuery, payloadsQuery, runQuery, useMay } from "../api/queries";
+import { payloadSchema } from "../lib/described";
 import { plural } from "../lib/format";
 import { title } from "../lib/outline";
-import { Confirm, JsonField, readJson } from "./actions";
+import { Confirm } from "./actions";
+import { JsonField, readJson } from "./json-field";
 import { Field, INPUT, Skeleton, StepState, Trouble } from "./kit";
+import { PayloadField, useOutline, usePayload } from "./payload";
 
 interface Asked {
   run: RunSummary;
@@ -121,9 +124,12 @@ function useJson(first: string) {
   };
 }
 
-export function UpdateDialog({ run, names, onClose }: Asked & { names: string[] }) {
-  const json = useJson("");
+export function UpdateDialog({ run, waits, onClose }: Asked & { waits: Checkpoint[] }) {
+  const names = [...new Set(waits.map((it) => it.name))];
   const [name, setName] = useState(names[0] ?? "");
+  const outline = useOutline(run);
+  const wait = waits.find((it) => it.name === name) ?? { kind: "update", name };
+  const payload = usePayload(payloadSchema(outline, wait));
   // Made once per dialog: however often it is sent, it is taken once.
   const [id, setId] = useState(() => crypto.randomUUID());
   return (
@@ -132,10 +138,10 @@ export function UpdateDialog({ run, names, onClose }: Asked & { names: string[] 
       consequence={`${run.id} is asked for something, and its code answers. What it refuses changes nothing.`}
       verb="Send"
       icon={MessageSquareText}
-      check={json.check}
+      check={payload.check}
       act={async (reason) => {
         try {
-          return await durable.update(run.id, name, json.value, { id, reason });
+          return await durable.update(run.id, name, payload.value, { id, reason });
         } catch (error) {
           // The answer to this one is known: what is mended and sent again is another one.
           if (error instanceof DurableError && error.status < 500) setId(crypto.randomUUID());
@@ -161,12 +167,10 @@ export function UpdateDialog({ run, names, onClose }: Asked & { names: string[] 
           )}
         </Field>
       )}
-      <JsonField
+      <PayloadField
         label={names.length > 1 ? "Arguments" : `Arguments of ${name}`}
         hint='JSON of the type that the code expects, such as "Elm Street 1"; empty is null.'
-        problem={json.problem}
-        text={json.text}
-        onChange={json.setText}
+        payload={payload}
       />
     </Confirm>
   );

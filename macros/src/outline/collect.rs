@@ -1,7 +1,7 @@
 //! Reads the parts of an outline from a body.
 
 use syn::{
-    Block, Expr, ExprForLoop, ExprIf, ExprLoop, ExprMatch, ExprMethodCall, ExprWhile, Ident, Item,
+    Block, Expr, ExprForLoop, ExprIf, ExprLoop, ExprMatch, ExprMethodCall, ExprWhile, Item, Local,
     Macro,
     spanned::Spanned,
     visit::{self, Visit},
@@ -11,6 +11,7 @@ use super::{
     leaves::{block_leaves, expr_leaves},
     names::{line_of, name_of},
     node::{Arm, Node},
+    payload::{Payloads, Scope, Written, is_builder},
 };
 use crate::{
     body::{Head, MacroBody, is_ctx, is_select, is_undo, macro_name, takes_step_body},
@@ -31,15 +32,15 @@ const READS: [&str; 8] = [
 
 /// Collects the parts of a body in the order of its text.
 pub(super) struct Collect<'a> {
-    ctx: &'a Ident,
+    scope: &'a Scope<'a>,
     nodes: Vec<Node>,
 }
 
 impl<'a> Collect<'a> {
     /// The parts of whatever `visit` shows it.
-    pub(super) fn nodes(ctx: &'a Ident, visit: impl FnOnce(&mut Self)) -> Vec<Node> {
+    pub(super) fn nodes(scope: &'a Scope<'a>, visit: impl FnOnce(&mut Self)) -> Vec<Node> {
         let mut collect = Self {
-            ctx,
+            scope,
             nodes: Vec::new(),
         };
         visit(&mut collect);
@@ -47,7 +48,7 @@ impl<'a> Collect<'a> {
     }
 
     fn arm(&self, label: String, leaves: bool, visit: impl FnOnce(&mut Self)) -> Arm {
-        let nodes = Self::nodes(self.ctx, visit);
+        let nodes = Self::nodes(self.scope, visit);
         Arm {
             label,
             leaves,
@@ -68,7 +69,7 @@ impl<'a> Collect<'a> {
             inner = match inner {
                 Expr::Try(tried) => &tried.expr,
                 Expr::Paren(paren) => &paren.expr,
-                Expr::MethodCall(call) if is_ctx(&call.receiver, self.ctx) => {
+                Expr::MethodCall(call) if is_ctx(&call.receiver, self.scope.ctx) => {
                     let is_switch = call.method == "switch";
                     let value = call.args.iter().nth(1).filter(|_| is_switch);
                     return source(value.unwrap_or(expr));
@@ -79,7 +80,7 @@ impl<'a> Collect<'a> {
     }
 
     fn visit_loop(&mut self, head: String, at: &impl Spanned, body: &Block) {
-        let body = Self::nodes(self.ctx, |inner| inner.visit_block(body));
+        let body = Self::nodes(self.scope, |inner| inner.visit_block(body));
         let line = line_of(at);
         self.push(Node::Loop { head, line, body });
     }
@@ -88,14 +89,20 @@ impl<'a> Collect<'a> {
 impl<'ast> Visit<'ast> for Collect<'_> {
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
         self.visit_expr(&call.receiver);
-        let takes_step_body = takes_step_body(call, self.ctx);
+        if call.method == "validate" && is_builder(&call.receiver, self.scope.ctx) {
+            // The operation that it belongs to was visited last, as part of the receiver.
+            if let Some(payloads) = self.nodes.last_mut().and_then(Node::payloads) {
+                payloads.add_validator(call, self.scope);
+            }
+        }
+        let takes_step_body = takes_step_body(call, self.scope.ctx);
         for argument in &call.args {
             if !(takes_step_body && matches!(argument, Expr::Closure(_))) {
                 self.visit_expr(argument);
             }
         }
         let is_read = READS.iter().any(|read| call.method == read);
-        if is_ctx(&call.receiver, self.ctx) && !is_read {
+        if is_ctx(&call.receiver, self.scope.ctx) && !is_read {
             let is_switch = call.method == "switch";
             let value = call.args.iter().nth(1).filter(|_| is_switch);
             self.push(Node::Operation {
@@ -103,6 +110,7 @@ impl<'ast> Visit<'ast> for Collect<'_> {
                 name: name_of(call),
                 value: value.map(source).unwrap_or_default(),
                 compensation: String::new(),
+                payloads: Payloads::of_call(call, self.scope),
                 line: line_of(&call.method),
             });
         } else if is_undo(call)
@@ -110,6 +118,23 @@ impl<'ast> Visit<'ast> for Collect<'_> {
         {
             // The operation that it belongs to is the receiver, which was visited last.
             *compensation = name_of(call);
+        }
+    }
+
+    fn visit_local(&mut self, local: &'ast Local) {
+        let before = self.nodes.len();
+        visit::visit_local(self, local);
+        let Some(written) = Written::read(local, self.scope.ctx) else {
+            return;
+        };
+        // What it asks for among its arguments comes before.
+        let mut own = self
+            .nodes
+            .iter_mut()
+            .skip(before)
+            .filter_map(Node::payloads);
+        if let Some(payloads) = own.next_back() {
+            payloads.add_let(written, self.scope);
         }
     }
 
@@ -175,7 +200,7 @@ impl<'ast> Visit<'ast> for Collect<'_> {
 
     fn visit_expr_while(&mut self, repeat: &'ast ExprWhile) {
         let head = format!("while {}", source(&repeat.cond));
-        let body = Self::nodes(self.ctx, |inner| {
+        let body = Self::nodes(self.scope, |inner| {
             inner.visit_expr(&repeat.cond);
             inner.visit_block(&repeat.body);
         });

@@ -6,6 +6,7 @@ mod collect;
 mod leaves;
 mod names;
 mod node;
+mod payload;
 
 #[cfg(test)]
 mod tests;

@@ -3,14 +3,16 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::payload::Payloads;
+
 /// A part of an outline before it is written.
-#[derive(Debug, PartialEq)]
 pub(super) enum Node {
     Operation {
         kind: String,
         name: String,
         value: String,
         compensation: String,
+        payloads: Payloads,
         line: u32,
     },
     Branch {
@@ -30,7 +32,6 @@ pub(super) enum Node {
     },
 }
 
-#[derive(Debug, PartialEq)]
 pub(super) struct Arm {
     pub(super) label: String,
     /// The workflow ends with it, and nothing behind the branch is reached.
@@ -50,6 +51,14 @@ impl Node {
         }
     }
 
+    /// What an operation gets, gives away or answers.
+    pub(super) fn payloads(&mut self) -> Option<&mut Payloads> {
+        match self {
+            Self::Operation { payloads, .. } => Some(payloads),
+            _ => None,
+        }
+    }
+
     /// The part as an expression of the runtime's own type.
     pub(super) fn to_tokens(&self) -> TokenStream {
         let fields = match self {
@@ -58,14 +67,20 @@ impl Node {
                 name,
                 value,
                 compensation,
+                payloads,
                 line,
-            } => quote!(Operation {
-                kind: #kind,
-                name: #name,
-                value: #value,
-                compensation: #compensation,
-                line: #line,
-            }),
+            } => {
+                let (payload, reply) = (payloads.payload.to_tokens(), payloads.reply.to_tokens());
+                quote!(Operation {
+                    kind: #kind,
+                    name: #name,
+                    value: #value,
+                    compensation: #compensation,
+                    payload_schema: #payload,
+                    reply_schema: #reply,
+                    line: #line,
+                })
+            }
             Self::Branch {
                 condition,
                 line,

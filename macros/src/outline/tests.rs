@@ -1,18 +1,20 @@
-use quote::format_ident;
+use quote::{ToTokens as _, format_ident};
 
 use syn::{Block, visit::Visit as _};
 
 use super::{
     collect::Collect,
     node::{Arm, Node},
+    payload::{Scope, Typed},
 };
 
 /// The outline as indented lines: `line kind name`.
 fn outline_of(body: &str) -> Vec<String> {
     let body: Block = syn::parse_str(&format!("{{{body}}}")).unwrap();
     let ctx = format_ident!("ctx");
+    let scope = Scope::of(&body, &ctx);
     let mut lines = Vec::new();
-    let nodes = Collect::nodes(&ctx, |collect| collect.visit_block(&body));
+    let nodes = Collect::nodes(&scope, |collect| collect.visit_block(&body));
     print(&nodes, "", &mut lines);
     lines
 }
@@ -33,6 +35,7 @@ fn print(nodes: &[Node], indent: &str, lines: &mut Vec<String>) {
                 name,
                 value,
                 compensation,
+                payloads: _,
                 line,
             } => {
                 let more = [(" of ", value), (" undone by ", compensation)];
@@ -239,4 +242,114 @@ fn step_bodies_and_inner_functions_are_not_part_of_the_flow() {
         other.step("hidden", f);
     "#;
     assert_eq!(outline_of(body), ["2 step a"]);
+}
+
+/// The payload and the answer of each operation that has one: `name payload`, `name payload/answer`.
+fn payloads_of(body: &str) -> Vec<String> {
+    let body: Block = syn::parse_str(&format!("{{{body}}}")).unwrap();
+    let ctx = format_ident!("ctx");
+    let scope = Scope::of(&body, &ctx);
+    let nodes = Collect::nodes(&scope, |collect| collect.visit_block(&body));
+    let mut lines = Vec::new();
+    list_payloads(&nodes, &mut lines);
+    lines
+}
+
+fn list_payloads(nodes: &[Node], lines: &mut Vec<String>) {
+    let typed = |typed: &Typed| match typed {
+        Typed::Absent => None,
+        Typed::Unknown => Some("?".to_owned()),
+        Typed::As(ty) => Some(ty.to_token_stream().to_string().replace(' ', "")),
+    };
+    for node in nodes {
+        match node {
+            Node::Operation { name, payloads, .. } => {
+                let Some(payload) = typed(&payloads.payload) else {
+                    continue;
+                };
+                let reply = typed(&payloads.reply);
+                let reply = reply.map(|reply| format!("/{reply}")).unwrap_or_default();
+                lines.push(format!("{name} {payload}{reply}"));
+            }
+            Node::Branch { arms, .. } | Node::Join { arms, .. } => {
+                arms.iter().for_each(|arm| list_payloads(&arm.nodes, lines));
+            }
+            Node::Loop { body, .. } => list_payloads(body, lines),
+        }
+    }
+}
+
+#[test]
+fn a_payload_has_the_type_that_is_written() {
+    let body = r#"
+        let a = ctx.wait_for_signal::<Approval>("turbofish").await?;
+        let b: Vec<Item> = ctx.wait_for_signal("let").timeout(DAY).await?;
+        let c: Result<Option<u8>> = (ctx.wait_for_event("result").await);
+        let d: SignalWait<shop::Paid> = ctx.wait_for_signal("builder").run_scoped();
+        let e = ctx.on_update::<Address, bool>("both").await?;
+        let f: Update<Address, ()> = ctx.on_update("update").await?;
+        let g = ctx.on_update::<_, bool>("validator").validate(|to: &Address| check(to)).await?;
+        let hook: Webhook<Payment> = ctx.webhook();
+        let i: bool = ctx.task("task", async |token| Ok(())).await?;
+        ctx.set_event::<Status>("value", &status)?;
+        tokio::select! { biased; x = ctx.wait_for_signal::<u32>("select") => {}, () = ctx.sleep(DAY) => {} }
+    "#;
+    assert_eq!(
+        payloads_of(body),
+        [
+            "turbofish Approval",
+            "let Vec<Item>",
+            "result Option<u8>",
+            "builder shop::Paid",
+            "both Address/bool",
+            "update Address/()",
+            "validator Address/bool",
+            " Payment",
+            "task bool",
+            "value Status",
+            "select u32",
+        ]
+    );
+}
+
+#[test]
+fn a_type_that_is_not_written_or_cannot_be_named_beside_the_function_is_not_known() {
+    let body = r#"
+        use shop::Paid as Money;
+        struct Inner;
+        let a = ctx.wait_for_signal("nothing").await?;
+        let b: Thing = ctx.wait_for_signal("changed").await.unwrap_or_default();
+        let c: Vec<_> = ctx.wait_for_signal("placeholder").await?;
+        let d: Vec<Inner> = ctx.wait_for_signal("declared inside").await?;
+        let e: Money = ctx.wait_for_event("used inside").await?;
+        let f: Cow<'a, str> = ctx.wait_for_signal("lifetime").await?;
+        let g: a_macro!() = ctx.wait_for_signal("macro").await?;
+        let h: Alias = ctx.on_update("alias").await?;
+        let i: Alias = ctx.wait_for_signal("alias of a result").await;
+        let j: u8 = ctx.step("is no wait", f).await?;
+        for k in ctx.wait_for_signal("looped").await? { let l: u8 = k; }
+    "#;
+    assert_eq!(
+        payloads_of(body),
+        [
+            "nothing ?",
+            "changed ?",
+            "placeholder ?",
+            "declared inside ?",
+            "used inside ?",
+            "lifetime ?",
+            "macro ?",
+            "alias ?/?",
+            "alias of a result ?",
+            "looped ?",
+        ]
+    );
+    for open in [
+        "use shop::*;",
+        "#[cfg(test)] let x = 1;",
+        "macro_rules! m { () => {} }",
+    ] {
+        let body = format!(r#"{open} ctx.wait_for_signal::<u8>("x").await?;"#);
+        assert_eq!(payloads_of(&body), ["x ?"], "{open}");
+    }
 }

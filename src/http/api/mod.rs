@@ -12,7 +12,7 @@
 //! | `hub`, `watch` | what streams read: the list, one run |
 //! | `start`, `actions`, `tasks`, `updates` | what starts and changes a run |
 //! | `batches` | the same for many runs |
-//! | `workflows` | what can be run here |
+//! | `workflows`, `described` | what can be run here, and what is known of it |
 //! | `workers` | who executes runs, and numbers of this process |
 //! | `dto`, `value` | the shapes of answers |
 //! | `undo` | what a cancellation would undo |
@@ -22,6 +22,7 @@ mod actions;
 mod batches;
 mod body;
 mod control;
+mod described;
 mod dto;
 mod events;
 mod fork;

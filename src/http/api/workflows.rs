@@ -2,15 +2,14 @@
 
 use axum::Json;
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::described::WorkflowView;
 use super::params::{ApiPath, ApiQuery, RehearsalParams, View};
-use crate::control::{Drift, Fit, Rehearsed, VersionDrift};
+use crate::control::{Control, Drift, Fit, Rehearsed};
 use crate::durable::Durable;
 use crate::http::failure::unknown_workflow;
 use crate::http::problem::Problem;
-use crate::registry::WorkflowEntry;
 use crate::store::StoreError;
 
 /// Runs that are rehearsed unless asked otherwise: some ten milliseconds of a processor.
@@ -26,86 +25,6 @@ pub(super) struct WorkflowList {
     is_complete: Option<bool>,
 }
 
-/// A workflow.
-#[derive(Debug, Serialize, ToSchema)]
-struct WorkflowView {
-    /// Its name.
-    name: String,
-    /// Its versions, oldest first.
-    versions: Vec<VersionView>,
-}
-
-/// One version of a workflow.
-#[derive(Debug, Serialize, ToSchema)]
-struct VersionView {
-    /// Its number.
-    version: u32,
-    /// Tags of each of its runs.
-    tags: &'static [&'static str],
-    /// Events that start runs of it; each may be narrowed by what its payload holds.
-    on_events: Vec<String>,
-    /// A number for its flow, as 16 hex digits; `null` if it was made without `#[workflow]`.
-    fingerprint: Option<String>,
-    /// Its runs that have not ended; `null` if the store was too slow to count them.
-    runs: Option<DriftView>,
-    /// The shape of its body: file, line and nodes.
-    #[schema(value_type = Object)]
-    outline: Value,
-    /// The JSON Schema of its runs' search attributes, if it declares one.
-    #[schema(value_type = Option<Object>)]
-    attributes_schema: Option<Value>,
-    /// The JSON Schema of its input.
-    input_schema: Value,
-    /// The JSON Schema of its output.
-    output_schema: Value,
-}
-
-/// The runs of a version that have not ended, by the flow that they were begun under.
-#[derive(Debug, Serialize, ToSchema)]
-struct DriftView {
-    /// How many there are.
-    live: u64,
-    /// How many were begun under another flow than the one here: they may diverge. The rehearsal
-    /// tells.
-    other_flow: u64,
-    /// How many of them cannot be compared.
-    unknown_flow: u64,
-    /// Some that were begun under another flow.
-    examples: Vec<String>,
-}
-
-impl From<&VersionDrift> for DriftView {
-    fn from(drift: &VersionDrift) -> Self {
-        Self {
-            live: drift.live,
-            other_flow: drift.other_flow,
-            unknown_flow: drift.unknown_flow,
-            examples: drift.examples.iter().map(ToString::to_string).collect(),
-        }
-    }
-}
-
-impl VersionView {
-    fn new(entry: &WorkflowEntry, drift: Option<&Drift>) -> Self {
-        let drift = drift.and_then(|drift| drift.versions.get(&entry.key));
-        Self {
-            version: entry.key.version,
-            tags: entry.tags,
-            on_events: entry
-                .triggers
-                .iter()
-                .map(|it| it.event().to_owned())
-                .collect(),
-            fingerprint: entry.fingerprint().map(|it| it.to_string()),
-            runs: drift.map(Into::into),
-            outline: serde_json::to_value(entry.outline).unwrap_or_default(),
-            attributes_schema: entry.attributes_schema().map(|it| it.to_value()),
-            input_schema: entry.input_schema().to_value(),
-            output_schema: entry.output_schema().to_value(),
-        }
-    }
-}
-
 /// Lists the workflows that this process has registered, and how their runs that have not ended
 /// compare with the code that is here.
 #[utoipa::path(
@@ -119,28 +38,47 @@ pub(super) async fn list(
     durable: Durable,
     View(control): View,
 ) -> Result<Json<WorkflowList>, Problem> {
-    let drift = match control.drift().await {
-        Ok(drift) => Some(drift),
-        // What is registered here is known all the same.
-        Err(StoreError::TooSlow { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let mut workflows = Vec::<WorkflowView>::new();
-    // They come by name and version.
-    for entry in durable.engine().registry().workflows() {
-        let version = VersionView::new(entry, drift.as_ref());
-        match workflows.last_mut() {
-            Some(last) if *last.name == *entry.key.name => last.versions.push(version),
-            _ => workflows.push(WorkflowView {
-                name: entry.key.name.to_string(),
-                versions: vec![version],
-            }),
-        }
-    }
+    let drift = drift(&control).await?;
+    let registry = durable.engine().registry();
     Ok(Json(WorkflowList {
-        workflows,
+        workflows: WorkflowView::list(registry.workflows(), drift.as_ref()),
         is_complete: drift.map(|drift| drift.is_complete),
     }))
+}
+
+/// Shows a workflow that this process has registered: the flow of each version, and the schemas of
+/// what goes in, comes out and arrives on the way.
+#[utoipa::path(
+    get,
+    path = "/workflows/{name}",
+    operation_id = "get_workflow",
+    tag = "workflows",
+    params(("name" = String, Path, description = "The workflow's name.")),
+    responses(
+        (status = 200, description = "The workflow.", body = WorkflowView),
+        (status = 404, description = "No such workflow.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn show(
+    durable: Durable,
+    View(control): View,
+    ApiPath(name): ApiPath<String>,
+) -> Result<Json<WorkflowView>, Problem> {
+    let registry = durable.engine().registry();
+    let drift = drift(&control).await?;
+    let entries = registry.workflows().filter(|it| *it.key.name == *name);
+    let found = WorkflowView::list(entries, drift.as_ref()).pop();
+    found.map(Json).ok_or_else(|| unknown_workflow(&name, None))
+}
+
+/// How runs compare with the code that is here; `None` if the store was too slow to count them:
+/// what is registered is known all the same.
+async fn drift(control: &Control) -> Result<Option<Drift>, Problem> {
+    match control.drift().await {
+        Ok(drift) => Ok(Some(drift)),
+        Err(StoreError::TooSlow { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Runs that have not ended, replayed with the code that is here.

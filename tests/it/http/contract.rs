@@ -55,6 +55,7 @@ fn reads() -> Vec<Asked> {
         get("get_openapi", "/openapi.json"),
         get("get_meta", "/meta"),
         get("list_workflows", "/workflows"),
+        get("get_workflow", "/workflows/halver"),
         get("rehearse_workflow", "/workflows/patient/rehearsal?limit=2"),
         get("list_workers", "/workers"),
         get("get_metrics", "/metrics"),

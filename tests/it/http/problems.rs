@@ -168,6 +168,7 @@ async fn the_openapi_document_lists_every_route_and_no_other() {
         "get /survey",
         "get /workers",
         "get /workflows",
+        "get /workflows/{name}",
         "get /workflows/{name}/rehearsal",
         "post /batches",
         "post /events/{name}",

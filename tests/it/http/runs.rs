@@ -182,6 +182,42 @@ async fn the_workflows_are_listed_with_shape_and_schemas() {
 }
 
 #[tokio::test]
+async fn a_workflow_says_what_its_runs_take_and_give() {
+    let app = App::new().await;
+    let shown = async |name: &str| {
+        let path = format!("/durable/api/workflows/{name}");
+        let workflow = app.get(&path).await.json();
+        assert_eq!(workflow["name"], name);
+        workflow["versions"][0].clone()
+    };
+    let halver = shown("halver").await;
+    let update = &halver["updates"][0];
+    assert_eq!(update["name"], "halve");
+    assert_eq!(update["args_schema"]["format"], "uint32");
+    assert_eq!(update["reply_schema"]["format"], "uint32");
+    let node = &halver["outline"]["nodes"][0]["body"][0];
+    assert_eq!(node["payload_schema"], update["args_schema"]);
+    assert_eq!(node["reply_schema"], update["reply_schema"]);
+
+    let patient = shown("patient").await;
+    let name = r#"format!("go:{}", ctx.run_id())"#;
+    assert_eq!(patient["signals"][0]["name"], name);
+    assert_eq!(patient["signals"][0]["schema"]["format"], "uint32");
+    // It is the last expression, so its type is not written there.
+    let trip = shown("trip").await;
+    assert_eq!(trip["signals"], json!([{"name": name, "schema": null}]));
+    // A value that is set is of a type that the compiler alone knows.
+    let greet = shown("greet").await;
+    assert_eq!(
+        greet["published"],
+        json!([{"name": "greeting", "schema": null}])
+    );
+    assert_eq!(greet["signals"], json!([]));
+    let nobody = app.get("/durable/api/workflows/nobody").await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn the_workflows_say_which_runs_were_begun_under_another_flow() {
     let app = App::new().await;
     app.patient("p").await;
