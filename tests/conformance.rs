@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "what cannot be opened fails its test, and seeds are printed"
 )]
@@ -12,17 +13,27 @@ use std::sync::{Arc, Once};
 
 use axum_durable::{
     RunStatus,
-    id::{FencingToken, InstanceId, RunId},
-    model::{NewRun, OnCancel, Parent, WorkflowKey},
+    id::{FencingToken, InstanceId, RunId, Seq},
+    model::{InboxBody, NewRun, OnCancel, Parent, SignalId, WorkflowKey},
     payload::{Codec, Payload, PayloadError},
-    store::{Batch, CodecStore, CommitStore, MemoryStore, ReadStore, RunCommit, SqlStore, Store},
+    store::{
+        Batch, CodecStore, CommitStore, Delivery, MemoryStore, NewWaiter, ReadStore, RunCommit,
+        SqlStore, Store,
+    },
     store_conformance,
     testing::{ManualClock, conformance::store},
     time::Clock,
+    transport::InProcess,
+    transport_conformance,
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, TransactionTrait};
+use axum_durable_migrations::{Migrator, MigratorTrait as _};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseTransaction, DbBackend, Statement,
+    TransactionTrait,
+};
 use services::{Place, Server};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// A codec whose output is no text and no longer resembles its input.
 #[derive(Debug)]
@@ -179,10 +190,91 @@ async fn values_of_the_largest_size_are_stored() {
     }
 }
 
-/// Clause 17, in the moment between the look at the children and their cancel.
+/// Signals that were buffered by a build that knew no order of delivery come in that of their ids,
+/// and before all others.
 #[tokio::test]
+async fn signals_keep_their_order_when_they_get_numbers() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}/durable.db?mode=rwc", folder.path().display());
+    signals_get_numbers(&url, None).await;
+    for server in [Server::Postgres, Server::MySql] {
+        if let Some(place) = server.place().await {
+            signals_get_numbers(&place.url(), place.schema()).await;
+        }
+    }
+}
+
+async fn signals_get_numbers(url: &str, schema: Option<&str>) {
+    let mut options = ConnectOptions::new(url);
+    let mut store = SqlStore::options();
+    if let Some(schema) = schema {
+        options.set_schema_search_path(schema);
+        store = store.schema(schema);
+    }
+    let db = Database::connect(options).await.unwrap();
+    let migrations = Migrator::migrations();
+    let before = migrations
+        .iter()
+        .take_while(|it| !it.name().ends_with("_000015_order"));
+    let before = u32::try_from(before.count()).unwrap();
+    Migrator::up(&db, Some(before)).await.unwrap();
+    let (quote, is) = match db.get_database_backend() {
+        DbBackend::Postgres => ("'\\x", "true"),
+        _ => ("X'", "1"),
+    };
+    for number in [2, 1, 3] {
+        let insert = format!(
+            "INSERT INTO durable_signals (id, token, buffered, sent_at, payload) \
+             VALUES ({quote}{number:032x}', 'go', {is}, 0, {quote}3{number}')"
+        );
+        db.execute_unprepared(&insert).await.unwrap();
+    }
+    db.close().await.unwrap();
+
+    let store = store.connect(url).await.unwrap();
+    let now = store.clock().now();
+    let run = RunId::from_trusted("a");
+    let mut new = NewRun::new(
+        run.clone(),
+        WorkflowKey::new("checkout", 1),
+        Payload::null(),
+        now,
+    );
+    new.owner = Some(InstanceId::generate());
+    let signal = Delivery::Signal {
+        id: SignalId(Uuid::nil()),
+        token: "go".into(),
+        payload: Payload::encode(&4).unwrap(),
+        at: now,
+    };
+    let batch = Batch {
+        starts: vec![new],
+        deliveries: vec![signal],
+        ..Batch::default()
+    };
+    store.commit(&batch).await.unwrap();
+    let mut came = Vec::new();
+    for seq in 0..4 {
+        let mut commit = RunCommit::new(run.clone(), FencingToken(1), RunStatus::Running, now);
+        commit.waiters.push(NewWaiter::new(Seq(seq), "go".into()));
+        let batch = Batch {
+            commits: vec![commit],
+            ..Batch::default()
+        };
+        let ack = store.commit(&batch).await.unwrap();
+        let delivered = &ack.commits[0].as_ref().unwrap().delivered;
+        let InboxBody::Signal { payload, .. } = &delivered[0].body else {
+            panic!("{delivered:?}");
+        };
+        came.push(payload.decode::<u32>().unwrap());
+    }
+    assert_eq!(came, [1, 2, 3, 4], "{}", store.name());
+}
+
 async fn a_child_that_ends_meanwhile_keeps_no_other_from_being_cancelled() {
     for server in [Server::Postgres, Server::MySql] {
+/// Clause 17, in the moment between the look at the children and their cancel.
+#[tokio::test]
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
         if let Some((store, place)) = at(server, clock).await {
             a_child_ends_meanwhile(store, &place, server).await;

@@ -29,6 +29,7 @@ mod m20261129_000010_flows;
 mod m20261129_000011_ends;
 mod m20261129_000012_priority;
 mod m20261129_000013_of_workflow;
+mod m20261129_000015_order;
 mod migrator;
 mod texts;
 

@@ -409,8 +409,7 @@ impl<O> CallEntity<O> {
     /// Names it, so that it may be repeated: a call under the same name to the same entity is
     /// applied once, as long as ids of signals are
     /// [kept](crate::durable::Retention::signal_ids). Its answer is kept while the entity applies its next few
-    /// thousand operations, fewer where its state is large; who repeats it later waits in vain. Calls with names that pile up before
-    /// they are applied are applied in no certain order. Default: a call of its own.
+    /// thousand operations, fewer where its state is large; who repeats it later waits in vain. Default: a call of its own.
     pub fn id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.send = self.send.named(id.into());
         self

@@ -6,12 +6,13 @@ use super::{event::EventId, failure::Failure};
 use crate::id::Seq;
 use crate::payload::Payload;
 
-/// One delivery of a signal; the same id is stored once, however often it is sent.
+/// One delivery of a signal; the same id is stored once, however often it is sent. It says nothing
+/// of the order: that is the store's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignalId(pub Uuid);
 
 impl SignalId {
-    /// A new id. Ids sort by the time they were made, which is the order of delivery.
+    /// A new id. Ids sort by the time they were made, so that indexes grow at their end.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())

@@ -409,7 +409,8 @@ pub enum DeliveryAck {
 /// 6. A `cancelling` run keeps that status until a commit ends it.
 /// 7. A signal goes to the longest-waiting waiter of its token: the waiter is taken, an item is
 ///    put into that run's inbox and the run is woken, or else it is buffered; one transaction.
-///    The same [`SignalId`] is taken once.
+///    The same [`SignalId`] is taken once. Signals of a token are in the order in which they were
+///    delivered, those of a batch in its order, whatever their ids.
 /// 8. Opening a waiter whose token has buffered signals takes the oldest one of them at once,
 ///    which the answer tells. It counts as no wake; a run that is released by the same commit is
 ///    due now. A waiter that is open stays as it is. Waits of one batch wait in its order: by

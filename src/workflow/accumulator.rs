@@ -100,7 +100,8 @@ impl Accumulator {
     }
 
     /// Waits until no event has come for `quiet` and passes the last one on; or hands it back when
-    /// the history has become long. Those that lay ready may have come in another order.
+    /// the history has become long. The last one is the one that was published last, by the clock of
+    /// whoever published it.
     async fn debounce(
         &self,
         mut last: Happened,

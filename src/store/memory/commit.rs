@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::signal::Untaken;
-use super::state::{Item, Row, State};
+use super::state::{Item, Row, State, Untaken};
 use super::store::MemoryStore;
 use crate::id::RunId;
 use crate::model::{CheckpointStatus, InboxBody, RunStatus};

@@ -1,6 +1,6 @@
 //! Forgetting, in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
@@ -129,11 +129,12 @@ impl State {
         let next = ids.last().copied().filter(|_| is_cut);
         let inboxes = self.rows.iter().flat_map(|row| row.inbox.values());
         let held: BTreeSet<SignalId> = inboxes.filter_map(|item| item.signal).collect();
-        let buffered = self.buffer.values().flat_map(|queue| queue.keys().copied());
+        let buffered = self.buffer.values().flat_map(BTreeMap::values);
+        let buffered = buffered.map(|(id, _)| *id);
         let held: BTreeSet<SignalId> = held.into_iter().chain(buffered).collect();
         let mut signals = 0;
         for id in ids.into_iter().filter(|id| !held.contains(id)) {
-            let sent = self.signals.get(&id).map(|(_, sent_at)| *sent_at);
+            let sent = self.signals.get(&id).map(|sent| sent.sent_at);
             if sent.is_some_and(|at| at < forget.signals_before) {
                 self.signals.remove(&id);
                 signals += 1;

@@ -1,16 +1,13 @@
 //! Signals: from sender to waiter, into the buffer, and back when a wait is closed untaken.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use super::state::{Item, State};
+use super::state::{Item, Sent, State, Untaken};
 use crate::id::Seq;
 use crate::model::{InboxBody, InboxItem, SignalId};
 use crate::payload::Payload;
 use crate::store::commit::{DeliveryAck, NewWaiter};
 use crate::time::Timestamp;
-
-/// A signal that lay in an inbox when its wait was closed.
-pub(super) type Untaken = (SignalId, Payload);
 
 impl State {
     /// Delivers a signal that was not seen before.
@@ -24,19 +21,25 @@ impl State {
         if self.signals.contains_key(&id) {
             return DeliveryAck::Duplicate;
         }
-        self.signals.insert(id, (Arc::clone(token), sent_at));
-        self.pass_on(id, token, payload.clone(), now)
+        self.last_signal += 1;
+        let sent = Sent {
+            token: Arc::clone(token),
+            sent_at,
+            place: self.last_signal,
+        };
+        self.signals.insert(id, sent.clone());
+        self.pass_on(id, &sent, payload.clone(), now)
     }
 
     /// Hands a signal to the longest-waiting waiter, or to the buffer.
     fn pass_on(
         &mut self,
         id: SignalId,
-        token: &Arc<str>,
+        sent: &Sent,
         payload: Payload,
         now: Timestamp,
     ) -> DeliveryAck {
-        let delivered = self.take_waiter(token).and_then(|(no, seq)| {
+        let delivered = self.take_waiter(&sent.token).and_then(|(no, seq)| {
             let body = InboxBody::Signal {
                 seq,
                 payload: payload.clone(),
@@ -54,9 +57,9 @@ impl State {
         });
         delivered.unwrap_or_else(|| {
             self.buffer
-                .entry(Arc::clone(token))
+                .entry(Arc::clone(&sent.token))
                 .or_default()
-                .insert(id, payload);
+                .insert(sent.place, (id, payload));
             DeliveryAck::Buffered
         })
     }
@@ -116,12 +119,12 @@ impl State {
     }
 
     /// Hands untaken signals on, the oldest first.
-    pub(super) fn redeliver(&mut self, mut untaken: Vec<Untaken>, now: Timestamp) {
-        untaken.sort_by_key(|(id, _)| *id);
-        for (id, payload) in untaken {
-            if let Some((token, _)) = self.signals.get(&id).cloned() {
-                self.pass_on(id, &token, payload, now);
-            }
+    pub(super) fn redeliver(&mut self, untaken: Vec<Untaken>, now: Timestamp) {
+        let known = |(id, payload)| Some((self.signals.get(&id)?.clone(), id, payload));
+        let mut known: Vec<_> = untaken.into_iter().filter_map(known).collect();
+        known.sort_by_key(|(sent, ..)| sent.place);
+        for (sent, id, payload) in known {
+            self.pass_on(id, &sent, payload, now);
         }
     }
 
@@ -170,12 +173,12 @@ impl State {
     }
 
     fn take_buffered(&mut self, token: &Arc<str>) -> Option<Untaken> {
-        let queue: &mut BTreeMap<SignalId, Payload> = self.buffer.get_mut(token)?;
+        let queue = self.buffer.get_mut(token)?;
         let first = queue.pop_first();
         if queue.is_empty() {
             self.buffer.remove(token);
         }
-        first
+        first.map(|(_, signal)| signal)
     }
 }
 

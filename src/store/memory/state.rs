@@ -33,10 +33,9 @@ pub(super) struct State {
     /// Open waits by token, longest-waiting first.
     pub(super) waiters: BTreeMap<Arc<str>, BTreeMap<u64, (usize, Seq)>>,
     /// Signals that nobody waits for yet, by token, oldest first.
-    pub(super) buffer: BTreeMap<Arc<str>, BTreeMap<SignalId, Payload>>,
-    /// Every signal that was delivered, with its token and when it was sent: what makes a second
-    /// delivery a duplicate.
-    pub(super) signals: HashMap<SignalId, (Arc<str>, Timestamp)>,
+    pub(super) buffer: BTreeMap<Arc<str>, BTreeMap<u64, Untaken>>,
+    /// Every signal that was delivered: what makes a second delivery a duplicate.
+    pub(super) signals: HashMap<SignalId, Sent>,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
     /// The runs that runs have started.
     pub(super) children: BTreeMap<RunId, Vec<usize>>,
@@ -47,7 +46,20 @@ pub(super) struct State {
     pub(super) audit: Vec<AuditEntry>,
     last_item: i64,
     pub(super) last_waiter: u64,
+    pub(super) last_signal: u64,
     pub(super) last_join: u64,
+}
+
+/// A signal that nobody has taken.
+pub(super) type Untaken = (SignalId, Payload);
+
+/// A signal that was delivered.
+#[derive(Clone)]
+pub(super) struct Sent {
+    pub(super) token: Arc<str>,
+    pub(super) sent_at: Timestamp,
+    /// Its place in the order of delivery.
+    pub(super) place: u64,
 }
 
 /// A run and what belongs to it.

@@ -1,5 +1,7 @@
 //! Signals inside a write transaction: to a waiter, to the buffer, and back.
 
+use std::collections::HashMap;
+
 use sea_orm::QueryResult;
 
 use super::record;
@@ -73,10 +75,9 @@ impl Transaction<'_, '_> {
     }
 
     /// Hands signals that were not taken on, the oldest first.
-    pub(super) async fn redeliver(&mut self, mut untaken: Vec<Untaken>) -> Result<(), StoreError> {
-        untaken.sort_by_key(|(id, _)| *id);
+    pub(super) async fn redeliver(&mut self, untaken: Vec<Untaken>) -> Result<(), StoreError> {
         let texts = &self.texts().deliver;
-        for (id, payload) in untaken {
+        for (id, payload) in self.oldest_first(untaken).await? {
             let args = Args::new().with(bytes(id)).with(payload.as_bytes());
             let sets = self.run(texts.find_next_waiter, &args).await?;
             match sets.first(0) {
@@ -85,6 +86,25 @@ impl Transaction<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Sorts signals by the order of delivery.
+    async fn oldest_first(
+        &mut self,
+        mut untaken: Vec<Untaken>,
+    ) -> Result<Vec<Untaken>, StoreError> {
+        if untaken.len() > 1 {
+            let mut places = HashMap::new();
+            for (id, _) in &untaken {
+                let args = Args::new().with(bytes(*id));
+                let sets = self.run(self.texts().deliver.place_of, &args).await?;
+                let place = sets.first(0).map(|row| record::get(row, 0)).transpose()?;
+                places.insert(*id, place.unwrap_or(None::<i64>));
+            }
+            // Those of a time without places are older, and their ids are in order.
+            untaken.sort_by_key(|(id, _)| (places.get(id).copied().flatten(), *id));
+        }
+        Ok(untaken)
     }
 
     /// Removes a waiter that was found and hands it the signal.

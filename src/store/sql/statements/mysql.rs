@@ -232,6 +232,7 @@ const DELIVER: DeliverTexts = DeliverTexts {
         "DELETE FROM durable_waiters WHERE no = $1",
         "UPDATE durable_signals SET buffered = 0, payload = NULL WHERE id = $2",
     ],
+    place_of: "SELECT no FROM durable_signals WHERE id = $1",
     buffer_again: "UPDATE durable_signals SET buffered = 1, payload = $2 WHERE id = $1",
     put_item: &[
         "INSERT INTO durable_inbox (run_no, kind, seq, attempt, signal_id, failure, payload) \
@@ -250,8 +251,8 @@ const DELIVER: DeliverTexts = DeliverTexts {
         "SELECT id, payload FROM durable_inbox \
          WHERE run_no = $1 AND seq = $2 AND kind = 'signal' ORDER BY id LIMIT 1",
         "SELECT no FROM durable_waiters WHERE run_no = $1 AND seq = $2 AND token = $3",
-        "SELECT id, payload FROM durable_signals \
-         WHERE token = $3 AND buffered = 1 ORDER BY id LIMIT 1",
+        "SELECT id, payload FROM durable_signals FORCE INDEX (durable_signals_buffered) \
+         WHERE token = $3 AND buffered = 1 ORDER BY no LIMIT 1",
     ],
     open_wait: "REPLACE INTO durable_waiters (run_no, seq, token) VALUES ($1, $2, $3)",
     take_buffered: &[

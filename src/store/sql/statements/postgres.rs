@@ -54,6 +54,7 @@ pub(super) const DELIVER: DeliverTexts = DeliverTexts {
         "DELETE FROM durable_waiters WHERE no = $1",
         "UPDATE durable_signals SET buffered = false, payload = NULL WHERE id = $2",
     ],
+    place_of: "SELECT no FROM durable_signals WHERE id = $1",
     buffer_again: "UPDATE durable_signals SET buffered = true, payload = $2 WHERE id = $1",
     put_item: &["WITH item AS ( \
              INSERT INTO durable_inbox (run_no, kind, seq, attempt, signal_id, failure, payload) \
@@ -72,7 +73,7 @@ pub(super) const DELIVER: DeliverTexts = DeliverTexts {
          WHERE run_no = $1 AND seq = $2 AND kind = 'signal' ORDER BY id LIMIT 1",
         "SELECT no FROM durable_waiters WHERE run_no = $1 AND seq = $2 AND token = $3",
         "SELECT id, payload FROM durable_signals \
-         WHERE token = $3 AND buffered ORDER BY id LIMIT 1",
+         WHERE token = $3 AND buffered ORDER BY no NULLS FIRST, id LIMIT 1",
     ],
     open_wait: "INSERT INTO durable_waiters (run_no, seq, token) VALUES ($1, $2, $3) \
          ON CONFLICT (run_no, seq) DO UPDATE SET no = excluded.no, token = excluded.token",

@@ -192,6 +192,7 @@ SELECT run_no, seq, no FROM durable_waiters
         "DELETE FROM durable_waiters WHERE no = $1;",
         "UPDATE durable_signals SET buffered = 0, payload = NULL WHERE id = $2;",
     ],
+    place_of: "SELECT no FROM durable_signals WHERE id = $1;",
     buffer_again: "UPDATE durable_signals SET buffered = 1, payload = $2 WHERE id = $1;",
     put_item: &[
         "
@@ -212,7 +213,7 @@ SELECT id FROM durable_inbox WHERE run_no = $1 AND kind = $2 AND seq IS $3 AND a
 SELECT id, payload FROM durable_inbox WHERE run_no = $1 AND seq = $2 AND kind = 'signal'
     ORDER BY id LIMIT 1;",
         "SELECT no FROM durable_waiters WHERE run_no = $1 AND seq = $2 AND token = $3;",
-        "SELECT id, payload FROM durable_signals WHERE token = $3 AND buffered = 1 ORDER BY id LIMIT 1;",
+        "SELECT id, payload FROM durable_signals WHERE token = $3 AND buffered = 1 ORDER BY no LIMIT 1;",
     ],
     open_wait: "INSERT OR REPLACE INTO durable_waiters (run_no, seq, token) VALUES ($1, $2, $3);",
     take_buffered: &[

@@ -56,6 +56,8 @@ pub(crate) struct DeliverTexts {
     pub(crate) find_next_waiter: &'static str,
     /// Removes waiter `$1` and clears the buffer of signal `$2`.
     pub(crate) take_waiter: Texts,
+    /// The place of signal `$1` in the order of delivery.
+    pub(crate) place_of: &'static str,
     /// Puts signal `$1` with payload `$2` back into the buffer.
     pub(crate) buffer_again: &'static str,
     /// Puts an item into the inbox of run number `$1` and wakes the run at `$2`: kind `$3`, seq

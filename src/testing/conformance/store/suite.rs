@@ -46,6 +46,7 @@ macro_rules! store_conformance {
             a_signal_is_taken_once,
             a_signal_wakes_a_run_that_nobody_holds,
             a_wait_takes_the_oldest_buffered_signal,
+            signals_are_in_the_order_of_their_delivery,
             a_released_run_whose_wait_is_answered_is_due,
             an_untaken_signal_returns_to_its_old_place,
             an_untaken_signal_goes_on_to_the_next_waiter,

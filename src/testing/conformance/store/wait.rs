@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::actor::{Actor, ids, run, signal_of, text};
 use crate::id::Seq;
 use crate::model::{RunStatus, SignalId};
@@ -176,6 +178,47 @@ pub async fn a_wait_takes_the_oldest_buffered_signal(actor: Actor) {
     assert_eq!(
         inbox(&actor, "a").await,
         [at(4, "approve 1"), at(5, "approve 2")]
+    );
+}
+
+/// Clauses 7, 8 and 11: ids that senders have named are in no order at all.
+pub async fn signals_are_in_the_order_of_their_delivery(actor: Actor) {
+    let signal = |id: u128| Delivery::Signal {
+        id: SignalId(Uuid::from_u128(id)),
+        token: "approve".into(),
+        payload: text(&id.to_string()),
+        at: actor.now(),
+    };
+    let batch = Batch {
+        deliveries: vec![signal(9), signal(5)],
+        ..Batch::default()
+    };
+    actor.store.commit(&batch).await.unwrap();
+    actor.deliver(signal(7)).await.unwrap();
+    actor.deliver(signal(9)).await.unwrap();
+    actor.start_held("a", "one").await;
+    for seq in 0..3 {
+        actor.wait("a", 1, seq, "approve").await;
+    }
+    let got = [at(0, "9"), at(1, "5"), at(2, "7")];
+    assert_eq!(inbox(&actor, "a").await, got);
+
+    // They go on to the next waits in that order, and back to the buffer.
+    actor.start_held("b", "one").await;
+    for seq in 0..2 {
+        actor.wait("b", 1, seq, "approve").await;
+    }
+    let mut commit = actor.change("a", 1, RunStatus::Running);
+    commit.withdrawn = vec![Seq(2), Seq(0), Seq(1)];
+    actor.commit(commit).await.unwrap();
+    actor.deliver(signal(1)).await.unwrap();
+    assert_eq!(inbox(&actor, "b").await, [at(0, "9"), at(1, "5")]);
+    for seq in 2..4 {
+        actor.wait("b", 1, seq, "approve").await;
+    }
+    assert_eq!(
+        inbox(&actor, "b").await.split_off(2),
+        [at(2, "7"), at(3, "1")]
     );
 }
 
