@@ -420,8 +420,8 @@ pub enum DeliveryAck {
 ///    exist with [`StoreError::UnknownRun`]. One that waits in the inbox already (a cancel
 ///    request, the result of the same attempt) is a [`DeliveryAck::Duplicate`]. A blocked run
 ///    takes items and is not due.
-/// 10. A cancel request ends a run that nobody holds (`cancelled`) and marks one that is held
-///     `cancelling`. A run that is `cancelling` stays so until its next owner ends it. A request to
+/// 10. A cancel request ends a run that nobody holds (`cancelled`, with a failure of that code, as
+///     its owner would) and marks one that is held `cancelling`. A run that is `cancelling` stays so until its next owner ends it. A request to
 ///     compensate marks the run `cancelling` in any case and makes one that nobody holds due, also
 ///     if it is blocked or paused.
 /// 11. Closing a wait, by `withdrawn` or by the end of the run, hands a delivered signal that

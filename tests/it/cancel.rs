@@ -55,6 +55,7 @@ async fn a_waiting_run_is_cancelled_and_its_wait_withdrawn(world: World) {
     app.cancel("a").await.unwrap();
     let ended = app.ended("a").await;
     assert_eq!((ended.status, ended.owner), (RunStatus::Cancelled, None));
+    assert_eq!(code(&ended), Some("cancelled"));
     assert_eq!(app.send("go", 1).await, SignalOutcome::Buffered);
     assert_eq!(ledger.count("finish"), 0);
     let why = app.explain("a").await.unwrap();
@@ -73,6 +74,7 @@ async fn a_run_that_nobody_holds_is_cancelled_at_once(world: World) {
     let ended = api.ended("a").await;
     assert_eq!(ended.status, RunStatus::Cancelled);
     assert_eq!(api.send("go", 1).await, SignalOutcome::Buffered);
+    assert_eq!(code(&ended), Some("cancelled"));
 }
 
 /// Tells when it is dropped.

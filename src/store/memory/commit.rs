@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::state::{Item, Row, State, Untaken};
 use super::store::MemoryStore;
 use crate::id::RunId;
-use crate::model::{CheckpointStatus, InboxBody, RunStatus};
+use crate::model::{CheckpointStatus, Failure, InboxBody, RunStatus};
 use crate::store::commit::{
     Batch, BatchAck, CommitAck, CommitStore, Delivery, DeliveryAck, RunCommit,
 };
@@ -166,7 +166,10 @@ impl State {
         let may_end = row.run.owner.is_none() && row.run.status != RunStatus::Cancelling;
         if *body == InboxBody::Cancel && may_end {
             let status = RunStatus::Cancelled;
-            self.change(no, |row| row.end(status, at, now));
+            self.change(no, |row| {
+                row.end(status, at, now);
+                row.run.failure = Some(Failure::cancelled());
+            });
             let untaken = self.close_all(no);
             self.redeliver(untaken, now);
             let told = self.ended(no, now);

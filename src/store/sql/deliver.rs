@@ -5,7 +5,7 @@ use super::signal::Parts;
 use super::transaction::Transaction;
 use crate::driver::sql::Args;
 use crate::id::RunId;
-use crate::model::{InboxBody, RunStatus};
+use crate::model::{Failure, InboxBody, RunStatus};
 use crate::store::commit::{Delivery, DeliveryAck};
 use crate::store::error::StoreError;
 use crate::store::rules;
@@ -59,7 +59,8 @@ impl Transaction<'_, '_> {
         let may_end = !target.is_held && target.status != RunStatus::Cancelling;
         if *body == InboxBody::Cancel && may_end {
             let status = RunStatus::Cancelled;
-            self.end_run(target.no, status, at, None).await?;
+            let failure = serde_json::to_string(&Failure::cancelled()).ok();
+            self.end_run(target.no, status, at, failure).await?;
             let untaken = self.close_all(&[target.no]).await?;
             self.redeliver(untaken).await?;
             let told = self.cancelled(run, target.no).await?;

@@ -102,6 +102,9 @@ pub async fn a_cancel_ends_a_run_that_nobody_holds(actor: Actor) {
         (run.status, run.finished_at),
         (RunStatus::Cancelled, Some(actor.now()))
     );
+    // As where its owner ends it.
+    let failure = run.failure.unwrap();
+    assert!(failure.has_code("cancelled"), "{failure:?}");
     assert_eq!(ids(&actor.claim_all("one").await), [""; 0]);
 }
 
