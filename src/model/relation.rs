@@ -13,6 +13,9 @@ pub enum OnCancel {
     Cascade,
     /// It goes on.
     Abandon,
+    /// It is asked, in that transaction, to undo what it has done and to end then, as by
+    /// `cancel(id).compensate()`, also where its parent undoes nothing.
+    Request,
 }
 
 /// The run that has started another one.

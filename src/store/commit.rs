@@ -441,7 +441,8 @@ pub enum DeliveryAck {
 /// 17. When a run ends as cancelled, its children that have not ended and were started with
 ///     [`OnCancel::Cascade`](crate::model::OnCancel) are asked to cancel in the same transaction,
 ///     and so on down the tree. A commit with [`Beyond::unwinds`] sends them a request to
-///     compensate.
+///     compensate. Those that were started with [`OnCancel::Request`](crate::model::OnCancel) are
+///     asked to compensate in both cases.
 /// 18. A commit that ends a run and names a `next` one hands those who wait for its end on to that
 ///     run. A wait for the end of a run that has continued is a wait for the end of the last one.
 ///     A request to cancel that the run got since its newest claim goes on to the next run.

@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use crate::id::RunId;
-use crate::model::{Failure, InboxBody, RunStatus};
+use crate::model::{Failure, InboxBody, OnCancel, RunStatus};
 use crate::payload::Payload;
 
 /// Why a run is given up; what its last owner reported is kept as the cause.
@@ -31,6 +31,14 @@ pub(super) fn outcome(
 /// Why nobody can wait for the end of a run that does not exist.
 pub(super) fn nothing_to_wait_for(run: &RunId) -> Failure {
     Failure::fatal("unknown_run", format!("there is no run `{run}`"))
+}
+
+/// What a child is asked whose parent ends by `request`.
+pub(super) fn request_to_child(on_cancel: OnCancel, request: &InboxBody) -> InboxBody {
+    match on_cancel {
+        OnCancel::Request => InboxBody::Compensate,
+        OnCancel::Cascade | OnCancel::Abandon => request.clone(),
+    }
 }
 
 /// Checks that a run may be requeued: it ended without output, or it is blocked.

@@ -26,6 +26,7 @@ in_every_world!(
     a_failed_undo_shows_and_is_tried_again,
     a_second_request_does_not_cut_the_undos_off,
     children_undo_their_steps_too,
+    a_child_undoes_its_steps_though_its_parent_does_not,
     a_run_that_cannot_replay_says_so,
     a_crash_at_any_commit_undoes_what_was_done,
 );
@@ -38,6 +39,7 @@ on_every_server!(
     a_failed_undo_shows_and_is_tried_again,
     a_second_request_does_not_cut_the_undos_off,
     children_undo_their_steps_too,
+    a_child_undoes_its_steps_though_its_parent_does_not,
     a_run_that_cannot_replay_says_so,
 );
 
@@ -282,6 +284,30 @@ async fn a_second_request_does_not_cut_the_undos_off(world: World) {
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(app.ended(RUN).await.status, RunStatus::Cancelled);
     assert_eq!(log.all(), ["hotel", "try train", "try train", "no hotel"]);
+}
+
+async fn a_child_undoes_its_steps_though_its_parent_does_not(world: World) {
+    let log = Log::default();
+    let seen = log.clone();
+    let parent = flow("parent", move |ctx, ()| {
+        let log = seen.clone();
+        async move {
+            log.does(&ctx, "plan").await?;
+            let child = ctx.child(trip(&log), ()).id("child");
+            child.on_cancel(OnCancel::Request).await
+        }
+    });
+    let (one, two) = (parent.clone(), trip(&log));
+    let app = world.open(|it| it.register(one).register(two)).await;
+    app.begin(&parent, (), "parent").await;
+    app.waits_for("child", "go").await;
+    app.cancel("parent").await.unwrap();
+    assert_eq!(app.ended("parent").await.status, RunStatus::Cancelled);
+    assert_eq!(app.ended("child").await.status, RunStatus::Cancelled);
+    assert_eq!(
+        log.all(),
+        ["plan", "hotel", "train", "no train", "no hotel"]
+    );
 }
 
 async fn children_undo_their_steps_too(world: World) {

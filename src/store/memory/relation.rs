@@ -136,22 +136,22 @@ impl State {
 
     /// Sends a request to each child that is cancelled with its parent.
     fn ask_children(&mut self, run: &RunId, body: &InboxBody, now: Timestamp) -> Vec<DeliveryAck> {
-        let mut children = self.children.get(run).cloned().unwrap_or_default();
-        children.retain(|at| self.is_cancelled_along(*at));
-        let asked = children.into_iter();
-        asked
-            .map(|child| self.item(child, body, now, now))
-            .collect()
+        let children = self.children.get(run).cloned().unwrap_or_default();
+        let is_asked = |at| Some((at, self.cancelled_along(at)?));
+        let asked: Vec<_> = children.into_iter().filter_map(is_asked).collect();
+        let asked = asked.into_iter().map(|(child, on_cancel)| {
+            let request = rules::request_to_child(on_cancel, body);
+            self.item(child, &request, now, now)
+        });
+        asked.collect()
     }
 
-    /// Whether a child has not ended and is cancelled with its parent.
-    fn is_cancelled_along(&self, at: usize) -> bool {
-        let run = self.rows.get(at).map(|row| &row.run);
-        run.is_some_and(|run| {
-            let parent = run.parent.as_ref();
-            let cascades = parent.is_some_and(|it| it.on_cancel == OnCancel::Cascade);
-            cascades && !run.status.is_terminal()
-        })
+    /// How a child that has not ended is cancelled with its parent, if it is.
+    fn cancelled_along(&self, at: usize) -> Option<OnCancel> {
+        let run = self.rows.get(at).map(|row| &row.run)?;
+        let on_cancel = run.parent.as_ref()?.on_cancel;
+        let is_asked = on_cancel != OnCancel::Abandon && !run.status.is_terminal();
+        is_asked.then_some(on_cancel)
     }
 
     /// Puts an item into the inbox of a run and wakes it.

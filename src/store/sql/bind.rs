@@ -1,9 +1,10 @@
 //! What few starts have, written behind the start itself: most runs have nothing of it.
 
+use super::record;
 use super::rows::List;
 use super::transaction::Transaction;
 use crate::driver::sql::Args;
-use crate::model::{AttributePatch, DEFAULT_NAMESPACE, NewRun, OnCancel};
+use crate::model::{AttributePatch, DEFAULT_NAMESPACE, NewRun};
 use crate::store::error::StoreError;
 
 impl Transaction<'_, '_> {
@@ -20,11 +21,11 @@ impl Transaction<'_, '_> {
                 attributes.push((&new.id, AttributePatch::from(&new.attributes)));
             }
             let parent = new.parent.as_ref();
-            let cascades = parent.is_some_and(|it| it.on_cancel == OnCancel::Cascade);
+            let cascades = parent.map_or(0, |it| record::cascades(it.on_cancel));
             rows.row(|row| {
                 row.put(new.id.as_str())
                     .put(parent.map(|it| it.run.as_str()))
-                    .put(i64::from(cascades))
+                    .put(cascades)
                     .put(new.deadline)
                     .put(&*new.namespace)
                     .put((new.priority != 0).then_some(new.priority));

@@ -49,17 +49,31 @@ fn opt_run_id(row: &QueryResult, at: usize) -> Result<Option<RunId>, StoreError>
     Ok(get::<Option<String>>(row, at)?.map(RunId::from_trusted))
 }
 
-/// Reads the parent of a run, and in the column behind it whether its cancellation cascades.
+/// Reads the parent of a run, and in the column behind it what its cancellation does to the run.
 fn parent(row: &QueryResult, at: usize) -> Result<Option<Parent>, StoreError> {
     let Some(run) = opt_run_id(row, at)? else {
         return Ok(None);
     };
-    let on_cancel = if get::<i64>(row, at + 1)? == 0 {
-        OnCancel::Abandon
-    } else {
-        OnCancel::Cascade
-    };
+    let on_cancel = on_cancel(get(row, at + 1)?);
     Ok(Some(Parent::new(run, on_cancel)))
+}
+
+/// What the cancellation of a parent does, from its number.
+pub(super) const fn on_cancel(cascades: i64) -> OnCancel {
+    match cascades {
+        0 => OnCancel::Abandon,
+        2 => OnCancel::Request,
+        _ => OnCancel::Cascade,
+    }
+}
+
+/// The number of what the cancellation of a parent does.
+pub(super) const fn cascades(on_cancel: OnCancel) -> i64 {
+    match on_cancel {
+        OnCancel::Abandon => 0,
+        OnCancel::Cascade => 1,
+        OnCancel::Request => 2,
+    }
 }
 
 /// Reads the owner of a run.

@@ -83,9 +83,10 @@ impl Transaction<'_, '_> {
         let args = Args::new().with(run.as_str());
         let sets = self.run(self.relations().children, &args).await?;
         for row in sets.rows(0) {
+            let on_cancel = record::on_cancel(record::get(row, 1)?);
             let request = Delivery::Item {
                 run: record::run_id(row, 0)?,
-                body: body.clone(),
+                body: rules::request_to_child(on_cancel, body),
                 at: self.now,
             };
             // A child of a child is cancelled by the same call. One that has ended since it was

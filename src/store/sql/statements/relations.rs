@@ -11,7 +11,7 @@ use crate::driver::sql::Dialect;
 pub(crate) struct RelationTexts {
     /// The runs with the ids in `$1`: id, number, status.
     pub(crate) find: &'static str,
-    /// Run `id` is a child of `parent`, cancelled with it if `cascades` is 1, and is cancelled at
+    /// Run `id` is a child of `parent`, cancelled with it unless `cascades` is 0, and is cancelled at
     /// its `deadline`, in a `namespace`, of a `priority` unless it is the usual one: the rows of
     /// `$1`.
     pub(crate) bind: &'static str,
@@ -44,7 +44,7 @@ pub(crate) struct RelationTexts {
     pub(crate) joiners: &'static str,
     /// Forgets who waits for the end of the run numbers in `$1`.
     pub(crate) forget: &'static str,
-    /// The children of run `$1` that are cancelled with it.
+    /// The children of run `$1` that are cancelled with it: id, and how.
     pub(crate) children: &'static str,
 }
 
@@ -104,7 +104,7 @@ const SQLITE: RelationTexts = RelationTexts {
     ),
     forget: "DELETE FROM durable_joins WHERE target_no IN (SELECT value FROM jsonb_each($1));",
     children: concat!(
-        "SELECT id FROM durable_runs WHERE parent = $1 AND cascades = 1 AND status IN ",
+        "SELECT id, cascades FROM durable_runs WHERE parent = $1 AND cascades <> 0 AND status IN ",
         unfinished!(),
         " ORDER BY no;"
     ),

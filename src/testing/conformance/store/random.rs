@@ -378,7 +378,7 @@ impl Dice {
         for _ in 0..self.below(3) {
             let mut new = self.start(now);
             self.tally.count("start by a run");
-            let on_cancel = self.one_of(OnCancel::Cascade, &[OnCancel::Abandon]);
+            let on_cancel = self.one_of(OnCancel::Cascade, &[OnCancel::Abandon, OnCancel::Request]);
             new.parent = Some(Parent::new(commit.run.clone(), on_cancel));
             commit.beyond().starts.push(new);
         }

@@ -278,6 +278,31 @@ pub async fn a_cancelled_run_takes_its_children_along(actor: Actor) {
     assert_eq!(found, expected);
 }
 
+/// Clause 17, for children that undo their steps whatever their parent does.
+pub async fn a_cancelled_run_asks_some_children_to_compensate(actor: Actor) {
+    actor.start_held("a", "one").await;
+    for (seq, child) in (0..).zip(["held", "free"]) {
+        let mut commit = starts(&actor, "a", child, seq);
+        for new in &mut commit.beyond().starts {
+            new.parent = Some(Parent::new(run("a"), OnCancel::Request));
+        }
+        actor.commit(commit).await.unwrap();
+    }
+    actor.commit(actor.release("free", 1)).await.unwrap();
+    let cancelled = actor.change("a", 1, RunStatus::Cancelled);
+    let ack = actor.commit(cancelled).await.unwrap();
+    assert_eq!(ack.told.len(), 2, "{:?}", ack.told);
+    for id in ["held", "free"] {
+        let record = actor.load(id).await;
+        let parent = Some(Parent::new(run("a"), OnCancel::Request));
+        assert_eq!(record.run.parent, parent);
+        assert_eq!(record.run.status, RunStatus::Cancelling, "{id}");
+        let asked: Vec<_> = record.inbox.iter().map(|item| &item.body).collect();
+        assert_eq!(asked, [&InboxBody::Compensate], "{id}");
+    }
+    assert_eq!(ids(&actor.claim_all("two").await), ["free"]);
+}
+
 /// Clause 17, for a run that undoes its steps.
 pub async fn a_run_that_compensates_asks_its_children_to(actor: Actor) {
     actor.start_held("a", "one").await;

@@ -70,6 +70,7 @@ macro_rules! store_conformance {
             a_commit_sends_to_other_runs,
             a_cancel_goes_on_to_the_next_run,
             a_run_that_is_given_up_leaves_one_letter,
+            a_cancelled_run_asks_some_children_to_compensate,
             a_run_that_compensates_asks_its_children_to,
             commits_of_one_batch_find_each_others_runs,
             a_requeued_run_waits_for_ends_anew,
