@@ -1,4 +1,4 @@
-//! Every store of this crate against its contract, and against each other.
+//! Every store and transport of this crate against its contract, and stores against each other.
 
 #![expect(
     clippy::unwrap_used,
@@ -114,6 +114,8 @@ store_conformance!(codec, |clock| async move {
         (),
     )
 });
+
+transport_conformance!(in_process, || async { (InProcess::default(), ()) });
 
 /// All stores of this crate, on one clock. Seeds are tried in turn; one that fails is printed and
 /// can be run alone.
@@ -271,10 +273,10 @@ async fn signals_get_numbers(url: &str, schema: Option<&str>) {
     assert_eq!(came, [1, 2, 3, 4], "{}", store.name());
 }
 
-async fn a_child_that_ends_meanwhile_keeps_no_other_from_being_cancelled() {
-    for server in [Server::Postgres, Server::MySql] {
 /// Clause 17, in the moment between the look at the children and their cancel.
 #[tokio::test]
+async fn a_child_that_ends_meanwhile_keeps_no_other_from_being_cancelled() {
+    for server in [Server::Postgres, Server::MySql] {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
         if let Some((store, place)) = at(server, clock).await {
             a_child_ends_meanwhile(store, &place, server).await;

@@ -4,12 +4,14 @@
 //! [`simulate`] run a workflow through crashes and other trouble, [`replay`] checks its code
 //! against a history of production. Suites hold an implementation to its contract.
 //!
-//! A store of your own runs the same cases as the built-in ones:
+//! A store or a transport of your own runs the same cases as the built-in ones:
 //!
 //! ```
 //! use axum_durable::{store::MemoryStore, store_conformance};
+//! use axum_durable::{transport::InProcess, transport_conformance};
 //!
 //! store_conformance!(my_store, |clock| async move { (MemoryStore::with_clock(clock), ()) });
+//! transport_conformance!(my_transport, || async { (InProcess::default(), ()) });
 //! # fn main() {}
 //! ```
 

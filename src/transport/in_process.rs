@@ -70,3 +70,27 @@ impl Subscription for Pipe {
         Some(Delivery::new(envelope, None))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_channel_makes_publishers_wait() {
+        let transport = InProcess::default();
+        let publish = || {
+            let envelope = Envelope::encode(Channel::Results, &0_u32).unwrap();
+            transport.publish(envelope)
+        };
+        for _ in 0..CAPACITY {
+            publish().await.unwrap();
+        }
+        let mut waiting = publish();
+        assert!((&mut waiting).now_or_never().is_none(), "it is full");
+        let mut results = transport.subscribe(Channel::Results).await.unwrap();
+        results.next().await.unwrap();
+        waiting.await.unwrap();
+    }
+}

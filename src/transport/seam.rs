@@ -10,9 +10,21 @@ use super::{channel::Channel, envelope::Envelope, error::TransportError};
 ///
 /// # Contract
 ///
-/// 1. An envelope that was published reaches one subscriber of its channel, or is lost.
-/// 2. A delivery that is dropped without an [`ack`](Delivery::ack) may come again.
-/// 3. `publish` waits while the transport is full and does not grow without bound.
+/// 1. An envelope that was published reaches one subscriber of its channel, however many there
+///    are, and waits for one if there is none.
+/// 2. One that was [acknowledged](Delivery::ack) does not come again. A delivery that is dropped
+///    without that, as by a subscriber that dies, may come again; it holds up no other one.
+/// 3. `publish` waits while the transport is full and does not grow without bound. It goes on when
+///    something was taken.
+/// 4. A body is carried as it is, whatever its bytes. One that is too large for the transport is
+///    refused by `publish`, and goes nowhere.
+/// 5. [`next`](Subscription::next) may be dropped while it waits; what comes then is for the next
+///    call, or for another subscriber.
+/// 6. There is no order, and what a server or a process holds when it dies may be lost or come
+///    twice. Engines and workers stand all of that: a step is sent again under its key, and of its
+///    answers the first one counts.
+///
+/// `transport_conformance!` makes the test cases of these clauses (feature `testing`).
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends an envelope.
