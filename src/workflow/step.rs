@@ -5,6 +5,7 @@ use std::{fmt, future::Future, marker::PhantomData, str::FromStr, sync::Arc};
 use parking_lot::Mutex;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     definition::BoxFuture,
@@ -221,6 +222,8 @@ pub struct StepCtx {
     seq: Seq,
     attempt: u32,
     log: StepLog,
+    /// Where somebody tells when the attempt is over.
+    over: Option<CancellationToken>,
 }
 
 /// Collects what a body reports; kept on the step's checkpoint.
@@ -263,7 +266,14 @@ impl StepCtx {
             seq,
             attempt,
             log,
+            over: None,
         }
+    }
+
+    /// The same, which is told when the attempt is over.
+    pub(crate) fn until(mut self, over: CancellationToken) -> Self {
+        self.over = Some(over);
+        self
     }
 
     /// A context outside any run.
@@ -295,6 +305,45 @@ impl StepCtx {
     #[must_use]
     pub fn idempotency_key(&self) -> String {
         format!("{}:{}", self.run, self.seq)
+    }
+
+    /// Waits until nobody waits for the attempt any more: its run was cancelled or given to another
+    /// process, its time is over, the workflow has dropped it, or it has ended.
+    ///
+    /// The body itself is dropped then and needs none of this. It is for what the body has begun
+    /// elsewhere, such as a task or a thread of its own. A step at a worker is not told: it goes
+    /// on, and its answer is refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum_durable::prelude::*;
+    ///
+    /// #[workflow]
+    /// async fn render(ctx: &WorkflowCtx, pages: u32) -> Result<u32> {
+    ///     ctx.step("render", async |step: StepCtx| {
+    ///         let done = tokio::task::spawn_blocking(move || {
+    ///             (0..pages).take_while(|_| !step.is_cancelled()).count()
+    ///         });
+    ///         Ok(done.await? as u32)
+    ///     })
+    ///     .await
+    /// }
+    /// # assert_eq!(render().name(), "render");
+    /// ```
+    pub async fn cancelled(&self) {
+        match &self.over {
+            Some(over) => over.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether nobody waits for the attempt any more; see [`cancelled`](Self::cancelled).
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.over
+            .as_ref()
+            .is_some_and(CancellationToken::is_cancelled)
     }
 
     /// Writes a line to the step's own log, which is stored with its checkpoint and shown with

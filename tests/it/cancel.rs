@@ -1,6 +1,6 @@
 //! Ends asked for from outside, and ways on from an end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum_durable::{
     DurableError, RunStatus,
@@ -21,6 +21,7 @@ in_every_world!(
     a_waiting_run_is_cancelled_and_its_wait_withdrawn,
     a_run_that_nobody_holds_is_cancelled_at_once,
     cancelling_drops_a_step_where_it_stands,
+    what_a_body_has_begun_elsewhere_learns_that_it_is_over,
     the_late_answer_of_a_worker_is_refused,
     a_request_to_cancel_outlives_a_crash,
     an_ended_run_cannot_be_cancelled,
@@ -54,8 +55,8 @@ async fn a_waiting_run_is_cancelled_and_its_wait_withdrawn(world: World) {
     app.waits_for("a", "go").await;
     app.cancel("a").await.unwrap();
     let ended = app.ended("a").await;
-    assert_eq!((ended.status, ended.owner), (RunStatus::Cancelled, None));
     assert_eq!(code(&ended), Some("cancelled"));
+    assert_eq!((ended.status, ended.owner), (RunStatus::Cancelled, None));
     assert_eq!(app.send("go", 1).await, SignalOutcome::Buffered);
     assert_eq!(ledger.count("finish"), 0);
     let why = app.explain("a").await.unwrap();
@@ -73,8 +74,8 @@ async fn a_run_that_nobody_holds_is_cancelled_at_once(world: World) {
     assert_eq!(api.cancel("a").await.unwrap(), CancelOutcome::Cancelled);
     let ended = api.ended("a").await;
     assert_eq!(ended.status, RunStatus::Cancelled);
-    assert_eq!(api.send("go", 1).await, SignalOutcome::Buffered);
     assert_eq!(code(&ended), Some("cancelled"));
+    assert_eq!(api.send("go", 1).await, SignalOutcome::Buffered);
 }
 
 /// Tells when it is dropped.
@@ -123,6 +124,42 @@ async fn cancelling_drops_a_step_where_it_stands(world: World) {
             (RunStatus::Cancelled, Some("cancelled"))
         );
     }
+}
+
+async fn what_a_body_has_begun_elsewhere_learns_that_it_is_over(world: World) {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let [begun, over]: [Arc<Notify>; 2] = Default::default();
+    let endless = {
+        let (begun, over) = (Arc::clone(&begun), Arc::clone(&over));
+        flow("endless", move |ctx, ()| {
+            let (begun, over) = (Arc::clone(&begun), Arc::clone(&over));
+            async move {
+                let step = ctx.step("endless", move |step: StepCtx| {
+                    let (begun, over) = (Arc::clone(&begun), Arc::clone(&over));
+                    assert!(!step.is_cancelled());
+                    // A task of its own outlives the body.
+                    tokio::spawn(async move {
+                        begun.notify_one();
+                        step.cancelled().await;
+                        assert!(step.is_cancelled());
+                        over.notify_one();
+                    });
+                    std::future::pending::<Result<u32, StepError>>()
+                });
+                step.timeout(MINUTE).await
+            }
+        })
+    };
+    let register = endless.clone();
+    let app = world.open(|it| it.register(register)).await;
+    app.begin(&endless, (), "cancelled").await;
+    soon("the step", begun.notified()).await;
+    app.cancel("cancelled").await.unwrap();
+    soon("its end", over.notified()).await;
+    app.begin(&endless, (), "too long").await;
+    soon("the step", begun.notified()).await;
+    world.clock.advance(MINUTE);
+    soon("its end", over.notified()).await;
 }
 
 /// A worker that answers when it is told to.

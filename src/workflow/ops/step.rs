@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::operation::Operation;
 use crate::model::{Backoff, CheckpointKind, Failure};
@@ -31,15 +32,27 @@ use crate::workflow::{
 pub struct StepScope<'s> {
     operation: &'s Operation,
     attempt: u32,
-    log: &'s mut Option<StepLog>,
+    told: &'s mut Option<Told>,
+}
+
+/// What an attempt shares with the body that asked for a [`StepCtx`].
+#[derive(Debug)]
+struct Told {
+    log: StepLog,
+    /// Tells the body that the attempt is over, however it ends.
+    over: DropGuard,
 }
 
 impl StepScope<'_> {
     pub(super) fn ctx(&mut self) -> StepCtx {
         let host = self.operation.host();
-        let log = self.log.get_or_insert_with(|| StepLog::new(host.clock()));
+        let told = self.told.get_or_insert_with(|| Told {
+            log: StepLog::new(host.clock()),
+            over: CancellationToken::new().drop_guard(),
+        });
         let run = host.run_id().clone();
-        StepCtx::new(run, self.operation.seq(), self.attempt, log.clone())
+        let over = told.over.token().clone();
+        StepCtx::new(run, self.operation.seq(), self.attempt, told.log.clone()).until(over)
     }
 }
 
@@ -144,7 +157,7 @@ struct Attempt<'a> {
     body: BoxFuture<'a, BodyResult>,
     /// Ends the attempt when it is ready first.
     timeout: Option<(Duration, BoxFuture<'static, ()>)>,
-    log: Option<StepLog>,
+    told: Option<Told>,
     /// For those who see attempts, if there are any.
     seen: Option<StepAttempt>,
 }
@@ -251,11 +264,11 @@ impl<'a, T> LocalStep<'a, T> {
     }
 
     fn begin_attempt(&mut self, number: u32) -> Attempt<'a> {
-        let mut log = None;
+        let mut told = None;
         let scope = StepScope {
             operation: &self.operation,
             attempt: number,
-            log: &mut log,
+            told: &mut told,
         };
         let host = self.operation.host();
         let (seen, may_begin) = host.interceptors().before(|| StepAttempt {
@@ -281,7 +294,7 @@ impl<'a, T> LocalStep<'a, T> {
         Attempt {
             body,
             timeout,
-            log,
+            told,
             seen,
         }
     }
@@ -303,7 +316,8 @@ impl<'a, T> LocalStep<'a, T> {
                 None => return false,
             },
         };
-        let events = attempt.log.as_ref().map(StepLog::take).unwrap_or_default();
+        let told = attempt.told.as_ref();
+        let events = told.map(|it| it.log.take()).unwrap_or_default();
         let seen = attempt.seen.take();
         // Dropped before the report: the body's borrows and guards end with its attempt.
         self.attempt = None;
