@@ -17,6 +17,7 @@ mod signal;
 mod signal_with_start;
 mod start;
 mod task;
+mod tree;
 mod update;
 mod webhook;
 
@@ -34,6 +35,7 @@ pub use run_handle::{RunHandle, WaitForRun, WaitUntil};
 pub use signal::SendSignal;
 pub use signal_with_start::SignalWithStart;
 pub use start::Start;
+pub use tree::RunTree;
 pub use update::SendUpdate;
 
 pub use crate::engine::{InvalidRetention, Keep, Retention, Swept};

@@ -4,9 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use axum_durable::{
     RunStatus,
+    durable::RunTree,
     id::RunId,
-    model::{OnCancel, RunQuery},
+    model::{NewRun, OnCancel, Parent, RunQuery, WorkflowKey},
+    payload::Payload,
     prelude::*,
+    store::Batch,
+    testing::TestDurable,
     workflow::ops::ChildFailure,
 };
 
@@ -485,4 +489,57 @@ async fn children_survive_a_crash_at_every_commit() {
         assert!(runs.iter().all(|run| run.status == RunStatus::Completed));
     };
     everywhere(8, move |it| it.register(family()).register(leaf()), play).await;
+}
+
+/// Starts two of its kind, and each of them one less deep.
+#[workflow]
+async fn grow(ctx: &WorkflowCtx, depth: u32) -> Result<u32> {
+    if depth == 0 {
+        return Ok(1);
+    }
+    let below = ctx.all(grow, [depth - 1, depth - 1]).await?;
+    Ok(1 + below.iter().sum::<u32>())
+}
+
+#[tokio::test]
+async fn a_tree_of_runs_is_read_as_a_whole() {
+    let app = TestDurable::with(|it| it.only_registered().register(grow));
+    let app = app.await.unwrap();
+    app.start(grow, 2).id("top").await.unwrap();
+    assert_eq!(app.output::<u32>("top").await, 7);
+    let tree = app.run_tree("top").await.unwrap();
+    let ids = |tree: &RunTree| {
+        let children = tree.children.iter().map(|it| it.run.id.to_string());
+        children.collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&tree), ["top.all.0.0", "top.all.0.1"]);
+    for below in &tree.children {
+        assert_eq!(below.children.len(), 2, "{below:?}");
+        assert!(below.is_complete && below.children.iter().all(|it| it.is_complete));
+    }
+    let none = app.run_tree("none").await;
+    assert!(matches!(none, Err(DurableError::UnknownRun { .. })));
+
+    // Of one with many children, as many as there is room for.
+    app.start(grow, 0).id("wide").await.unwrap();
+    app.settle().await;
+    let mut starts = Vec::new();
+    for number in 0..1_200 {
+        let mut child = NewRun::new(
+            RunId::parse(format!("wide.{number}")).unwrap(),
+            WorkflowKey::new("grow", 1),
+            Payload::encode(&0).unwrap(),
+            Timestamp::MAX,
+        );
+        let wide = RunId::parse("wide").unwrap();
+        child.parent = Some(Parent::new(wide, OnCancel::Abandon));
+        starts.push(child);
+    }
+    let batch = Batch {
+        starts,
+        ..Batch::default()
+    };
+    app.engine().store().commit(&batch).await.unwrap();
+    let tree = app.run_tree("wide").await.unwrap();
+    assert_eq!((tree.children.len(), tree.is_complete), (999, false));
 }
