@@ -122,9 +122,10 @@ pub(crate) struct LeaseTexts {
     /// Gives back the runs of instance `$1` at `$2`; `$3` is 1 if that counts as a recovery of
     /// those that ran. The new token refuses the old owner.
     pub(crate) give_back: &'static str,
+    /// Claims, and looks ahead.
     pub(crate) due: DueTexts,
-    /// Where a claim cannot return rows, [`DueTexts::claim`] only finds and locks run numbers. These claim
-    /// the numbers in `$1` for instance `$2` at `$3` and answer with the runs.
+    /// Where a claim cannot return rows, [`DueTexts::claim`] only finds and locks run numbers. These
+    /// claim the numbers in `$1` for instance `$2` at `$3` and answer with the runs.
     pub(crate) claim_found: Texts,
     /// Inputs, histories and inboxes of the run numbers in `$1`.
     pub(crate) histories: Texts,
