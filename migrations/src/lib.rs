@@ -30,6 +30,7 @@ mod m20261129_000011_ends;
 mod m20261129_000012_priority;
 mod m20261129_000013_of_workflow;
 mod m20261129_000015_order;
+mod m20261129_000016_aside;
 mod migrator;
 mod texts;
 

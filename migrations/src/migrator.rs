@@ -7,7 +7,7 @@ use crate::{
     m20261120_000004_relations, m20261120_000005_control, m20261120_000006_events,
     m20261120_000007_requests, m20261120_000008_looking, m20261129_000009_attributes,
     m20261129_000010_flows, m20261129_000011_ends, m20261129_000012_priority,
-    m20261129_000013_of_workflow, m20261129_000015_order,
+    m20261129_000013_of_workflow, m20261129_000015_order, m20261129_000016_aside,
 };
 
 /// Every migration of this build, oldest first.
@@ -32,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000012_priority::Migration),
             Box::new(m20261129_000013_of_workflow::Migration),
             Box::new(m20261129_000015_order::Migration),
+            Box::new(m20261129_000016_aside::Migration),
         ]
     }
 

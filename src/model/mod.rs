@@ -40,7 +40,7 @@ pub use flow::{Fingerprint, FlowQuery, LiveFlow, LiveFlows};
 pub use history::{InvalidHistory, RecordedOperation, RunHistory};
 pub use inbox::{InboxBody, InboxItem, SignalId};
 pub use instance::{InstanceReport, InstanceRow};
-pub use query::{RunPage, RunQuery};
+pub use query::{Except, RunPage, RunQuery};
 pub use relation::{OnCancel, Parent};
 pub(crate) use retry::mix;
 pub use retry::{Backoff, InvalidBackoff, RetryPolicy};

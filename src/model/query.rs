@@ -29,10 +29,42 @@ pub struct RunQuery {
     pub since: Option<Timestamp>,
     /// Only runs that were started then or earlier.
     pub until: Option<Timestamp>,
+    /// What is left out of them.
+    pub except: Except,
+    /// Only runs that have started others, or only those that have not.
+    pub has_children: Option<bool>,
+    /// Only runs that another run has started, or only those that none has.
+    pub has_parent: Option<bool>,
     /// Where the last page ended ([`RunPage::next`]).
     pub after: Option<String>,
     /// Runs on a page, 1 to 200; 0 means 50.
     pub limit: u32,
+}
+
+/// Runs that a list leaves out: those that have any of this.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Except {
+    /// Not of these workflows.
+    pub workflows: Vec<Arc<str>>,
+    /// With none of these tags.
+    pub tags: Vec<Arc<str>>,
+    /// Not of these namespaces.
+    pub namespaces: Vec<Arc<str>>,
+}
+
+impl Except {
+    /// How much is left out.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.workflows.len() + self.tags.len() + self.namespaces.len()
+    }
+
+    /// Whether nothing is.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 impl RunQuery {
@@ -43,6 +75,9 @@ impl RunQuery {
 
     /// The most conditions on search attributes: each is looked up for each run.
     pub const MAX_ATTRIBUTES: usize = 16;
+
+    /// The most that is left out, for the same reason.
+    pub const MAX_EXCEPT: usize = 16;
 
     /// The number of runs on a page, within its bounds.
     #[must_use]

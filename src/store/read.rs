@@ -46,7 +46,8 @@ impl RunRecord {
 /// 40. Every call sees all batches that were acknowledged before it began, and of no batch a part.
 /// 41. `load` returns run, history and inbox of one moment; `None` if there is no such run.
 /// 42. `list` is newest first by start, then by id, and a page continues where the last one
-///     ended, also when runs were started meanwhile.
+///     ended, also when runs were started meanwhile. What is asked for and what is left out both
+///     hold.
 /// 43. `changed_since` returns the checkpoints whose `rev` is larger, by `seq`; `open_operations`
 ///     those without an outcome, run by run.
 /// 44. `held` lists every run that the instance owns.

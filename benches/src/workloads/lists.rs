@@ -33,8 +33,12 @@ const PAGES: &[(&str, &str)] = &[
     ("dead", "/runs?status=dead"),
     ("blocked, none", "/runs?status=blocked"),
     ("waiting", "/runs?status=suspended"),
+    ("running, none", "/runs?status=running,pending"),
+    ("undo failed, none", "/runs?status=compensation_failed"),
     ("workflow", "/runs?workflow=workflow-7"),
     ("tag", "/runs?tag=team-7"),
+    ("tag, next page", "/runs?tag=team-7&after=<next>"),
+    ("tag, none", "/runs?tag=nobody"),
     ("id", "/runs?id_prefix=run-7777"),
     ("one hour", "/runs?since=1700003600000&until=1700007200000"),
     ("failures", "/failures"),
@@ -46,15 +50,17 @@ pub(crate) async fn lists(bench: &Bench) -> Result<(), Failed> {
     let runs = bench.sizes.runs_or(RUNS);
     let (place, _files) = bench.place.fresh("lists").await?;
     let Place::Server { url, name } = &place else {
-        return Err("`lists` does not apply: it fills PostgreSQL".into());
+        return Err("`lists` does not apply: it fills a server".into());
     };
-    if !url.starts_with("postgres") {
-        return Err("`lists` does not apply: it fills PostgreSQL".into());
-    }
     let store = place.open().await?;
     let db = Database::connect(url).await?;
+    let is_postgres = url.starts_with("postgres");
     let asked = async {
-        fill(bench, &db, name, runs).await?;
+        if is_postgres {
+            fill_postgres(bench, &db, name, runs).await?;
+        } else {
+            fill_mysql(bench, &db, name, runs).await?;
+        }
         let engine = Engine::over(store, Effects::new(None, Gate::Open), |it| it.drive(false));
         let engine = engine.await?;
         let app = Router::new().merge(durable_router());
@@ -73,14 +79,18 @@ pub(crate) async fn lists(bench: &Bench) -> Result<(), Failed> {
     };
     let asked = asked.await;
     // So many runs are not left behind.
-    let dropped = format!("DROP SCHEMA {name} CASCADE");
+    let dropped = if is_postgres {
+        format!("DROP SCHEMA {name} CASCADE")
+    } else {
+        format!("DROP DATABASE {name}")
+    };
     db.execute_unprepared(&dropped).await?;
     db.close().await?;
     asked
 }
 
 /// Nine of ten have completed, the others wait, failed or were cancelled.
-async fn fill(
+async fn fill_postgres(
     bench: &Bench,
     db: &DatabaseConnection,
     name: &str,
@@ -118,6 +128,60 @@ async fn fill(
     Ok(())
 }
 
+/// The same runs.
+async fn fill_mysql(
+    bench: &Bench,
+    db: &DatabaseConnection,
+    name: &str,
+    runs: usize,
+) -> Result<(), Failed> {
+    // Neither has a table of numbers that the other one knows.
+    let digits = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 \
+        UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 \
+        UNION ALL SELECT 8 UNION ALL SELECT 9)";
+    for from in (1..=runs).step_by(CHUNK) {
+        bench.progress.show("fill", from, runs);
+        let to = (from + CHUNK - 1).min(runs);
+        let numbers = format!(
+            "(SELECT n, CASE WHEN n % 100 < 92 THEN 'completed' \
+             WHEN n % 100 < 94 THEN 'failed' WHEN n % 1000 = 994 THEN 'dead' \
+             WHEN n % 100 < 98 THEN 'suspended' ELSE 'cancelled' END AS status \
+             FROM (SELECT {from} + a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d AS n \
+             FROM {digits} a, {digits} b, {digits} c, {digits} d, {digits} e) n \
+             WHERE n <= {to} ORDER BY n) numbers"
+        );
+        for text in [
+            format!(
+                "INSERT INTO {name}.durable_runs (no, id, workflow, version, status, token, \
+                 wake_at, wakes, seen_wakes, recoveries, rev, created_at, updated_at, \
+                 finished_at, tags, failure, output) \
+                 SELECT n, CONCAT('run-', n), CONCAT('workflow-', n % 20), 1, status, 1, \
+                 9223372036854775807, 0, 0, 0, 3, 1700000000000 + n * 10, 1700000000500 + n * 10, \
+                 CASE WHEN status <> 'suspended' THEN 1700000000500 + n * 10 END, \
+                 CONCAT('[\"team-', n % 50, '\"]'), \
+                 CASE WHEN status IN ('failed', 'dead') THEN CONCAT('{{\"message\": \"card ', n, \
+                 ' was declined\", \"code\": \"declined\", \"retryable\": false}}') END, \
+                 CASE WHEN status = 'completed' THEN '{{}}' END FROM {numbers}"
+            ),
+            format!(
+                "INSERT INTO {name}.durable_tags (tag, run_no) \
+                 SELECT CONCAT('team-', n % 50), n FROM {numbers}"
+            ),
+            format!(
+                "INSERT INTO {name}.durable_checkpoints \
+                 (run_no, seq, kind, name, status, attempt, started_at, rev) \
+                 SELECT n, 0, 'signal', CONCAT('approve:', n), 'waiting', 1, \
+                 1700000000000 + n * 10, 1 FROM {numbers} WHERE status = 'suspended'"
+            ),
+        ] {
+            db.execute_unprepared(&text).await?;
+        }
+    }
+    let analyze = format!("ANALYZE TABLE {name}.durable_runs, {name}.durable_tags");
+    db.execute_unprepared(&analyze).await?;
+    Ok(())
+}
+
 async fn ask(bench: &Bench, base: &str, runs: usize) -> Result<(), Failed> {
     let client = reqwest::Client::new();
     for (page, path) in PAGES {
@@ -126,7 +190,9 @@ async fn ask(bench: &Bench, base: &str, runs: usize) -> Result<(), Failed> {
         for request in 0..REQUESTS {
             bench.progress.show(page, request, REQUESTS);
             let path = match next.as_str() {
-                "" => path.replace("?after=<next>", ""),
+                "" => path
+                    .replace("?after=<next>", "")
+                    .replace("&after=<next>", ""),
                 next => path.replace("<next>", next),
             };
             let began_at = Instant::now();

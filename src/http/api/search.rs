@@ -3,10 +3,12 @@
 //! The pages read the same grammar. What both must agree on stands in one table,
 //! `clients/search-grammar.json`, which the tests of both go through.
 
+use std::sync::Arc;
+
 use super::params::unknown_status;
 use crate::http::problem::Problem;
 use crate::id::{MAX_NAME_BYTES, RunId};
-use crate::model::{AttributeFilter, RunQuery, RunStatus};
+use crate::model::{AttributeFilter, Except, RunQuery, RunStatus};
 use crate::time::Timestamp;
 
 /// The longest search: more than every filter at its longest would be abuse.
@@ -16,6 +18,8 @@ const MAX_SEARCH_BYTES: usize = 2_048;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Search {
     statuses: Vec<RunStatus>,
+    /// Statuses that are left out.
+    not_statuses: Vec<RunStatus>,
     workflow: Option<String>,
     tag: Option<String>,
     parent: Option<String>,
@@ -25,6 +29,9 @@ struct Search {
     namespace: Option<String>,
     /// Conditions on search attributes, each as `key:op:value`.
     attributes: Vec<String>,
+    except: Except,
+    has_children: Option<bool>,
+    has_parent: Option<bool>,
 }
 
 /// A part of a search: `key:value`, or a value alone.
@@ -86,6 +93,9 @@ pub(super) fn refine(query: &mut RunQuery, text: &str, now: Timestamp) -> Result
         let filter = filter.map_err(|error| Problem::bad_request(error.to_string()))?;
         query.attributes.push(filter);
     }
+    query.except = search.except;
+    query.has_children = search.has_children;
+    query.has_parent = search.has_parent;
     let ago = |ms: i64| Timestamp::from_millis(now.as_millis().saturating_sub(ms));
     if let Some(ms) = search.newer_ms {
         once(query.since.is_some(), "since")?;
@@ -115,8 +125,11 @@ fn parse(text: &str) -> (Search, Option<(&str, String)>) {
     for token in cut(text) {
         if let Err(why) = search.take(&token) {
             wrong.get_or_insert((token.text, why));
+        } else if search.leaves_no_status() {
+            wrong.get_or_insert((token.text, "it leaves no status".to_owned()));
         }
     }
+    search.leave_out();
     (search, wrong)
 }
 
@@ -125,8 +138,10 @@ fn cut(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start_matches(is_blank);
     while !rest.is_empty() {
-        let word = rest.find(|letter: char| !is_word(letter));
-        let key = word.filter(|end| *end > 0 && rest[*end..].starts_with(':'));
+        let from = usize::from(rest.starts_with('-'));
+        let word = rest[from..].find(|letter: char| !is_word(letter));
+        let word = word.filter(|end| *end > 0).map(|end| from + end);
+        let key = word.filter(|end| rest[*end..].starts_with(':'));
         let (key, behind) = match key {
             Some(end) => (&rest[..end], &rest[end + 1..]),
             None => ("", rest),
@@ -174,7 +189,11 @@ impl Search {
             return Err(format!("it is longer than {MAX_NAME_BYTES} bytes"));
         }
         let field = match key.as_str() {
-            "status" | "is" => return self.take_statuses(token.value),
+            "status" | "is" => return take_statuses(&mut self.statuses, token.value),
+            "-status" | "-is" => return take_statuses(&mut self.not_statuses, token.value),
+            "has" => return self.take_has(token.value, true),
+            "-has" => return self.take_has(token.value, false),
+            "-workflow" | "-tag" | "-namespace" => return self.take_except(&key, token.value),
             "newer" | "older" => {
                 let ms = span(token.value);
                 let wrong = "a time is a number with s, m, h, d or w, such as 2h";
@@ -206,20 +225,70 @@ impl Search {
         Ok(())
     }
 
-    fn take_statuses(&mut self, value: &str) -> Result<(), String> {
-        for word in value.to_lowercase().split(',') {
-            let meant = match group(word) {
-                Some(statuses) => statuses.to_vec(),
-                None => vec![word.parse().map_err(|_| unknown_status(word))?],
-            };
-            for status in meant {
-                if !self.statuses.contains(&status) {
-                    self.statuses.push(status);
-                }
-            }
+    fn take_has(&mut self, value: &str, has: bool) -> Result<(), String> {
+        let field = match value.to_lowercase().as_str() {
+            "children" => &mut self.has_children,
+            "parent" => &mut self.has_parent,
+            _ => return Err("a run has `children` or a `parent`".to_owned()),
+        };
+        if field.is_some() {
+            return Err("it may stand once".to_owned());
         }
+        *field = Some(has);
         Ok(())
     }
+
+    fn take_except(&mut self, key: &str, value: &str) -> Result<(), String> {
+        if self.except.len() == RunQuery::MAX_EXCEPT {
+            let most = RunQuery::MAX_EXCEPT;
+            return Err(format!("no more than {most} can be left out"));
+        }
+        let list = match key {
+            "-workflow" => &mut self.except.workflows,
+            "-tag" => &mut self.except.tags,
+            _ => &mut self.except.namespaces,
+        };
+        list.push(Arc::from(value));
+        Ok(())
+    }
+
+    /// Whether statuses are left out until none is left.
+    fn leaves_no_status(&self) -> bool {
+        let asked = match self.statuses.as_slice() {
+            [] => &RunStatus::ALL,
+            some => some,
+        };
+        let not = &self.not_statuses;
+        !not.is_empty() && asked.iter().all(|status| not.contains(status))
+    }
+
+    /// Takes the statuses that are left out from those that are asked for.
+    fn leave_out(&mut self) {
+        // A search that leaves none is refused; until then all of it counts.
+        if self.not_statuses.is_empty() || self.leaves_no_status() {
+            return;
+        }
+        if self.statuses.is_empty() {
+            self.statuses = RunStatus::ALL.to_vec();
+        }
+        let not = &self.not_statuses;
+        self.statuses.retain(|status| !not.contains(status));
+    }
+}
+
+fn take_statuses(statuses: &mut Vec<RunStatus>, value: &str) -> Result<(), String> {
+    for word in value.to_lowercase().split(',') {
+        let meant = match group(word) {
+            Some(statuses) => statuses.to_vec(),
+            None => vec![word.parse().map_err(|_| unknown_status(word))?],
+        };
+        for status in meant {
+            if !statuses.contains(&status) {
+                statuses.push(status);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Statuses that are asked for together.
@@ -261,6 +330,11 @@ mod tests {
 
     const TABLE: &str = include_str!("../../../clients/search-grammar.json");
 
+    fn some(list: &[Arc<str>]) -> Option<Value> {
+        let list: Vec<&str> = list.iter().map(|it| &**it).collect();
+        (!list.is_empty()).then(|| json!(list))
+    }
+
     /// What was understood, as the table writes it.
     fn shown(search: &Search) -> Value {
         let mut shown = Map::new();
@@ -279,6 +353,11 @@ mod tests {
                 "attributes",
                 (!search.attributes.is_empty()).then(|| json!(search.attributes)),
             ),
+            ("notWorkflows", some(&search.except.workflows)),
+            ("notTags", some(&search.except.tags)),
+            ("notNamespaces", some(&search.except.namespaces)),
+            ("hasChildren", search.has_children.map(|it| json!(it))),
+            ("hasParent", search.has_parent.map(|it| json!(it))),
         ] {
             shown.extend(value.map(|value| (name.to_owned(), value)));
         }

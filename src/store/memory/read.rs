@@ -1,5 +1,7 @@
 //! Reading from memory.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::state::Row;
@@ -25,13 +27,17 @@ impl ReadStore for MemoryStore {
         let after = query.after.as_deref().map(Cursor::parse).transpose()?;
         let size = usize::try_from(query.page_size()).unwrap_or(usize::MAX);
         let state = self.lock();
+        let there = state.rows.iter().enumerate();
+        let there = there.filter(|(no, _)| query.has_children.is_some() && state.is_there(*no));
+        let parents = there.filter_map(|(_, row)| row.run.parent.as_ref());
+        let parents: BTreeSet<&RunId> = parents.map(|parent| &parent.run).collect();
         let asked = state
             .rows
             .iter()
             .enumerate()
             .filter(|(no, _)| state.is_there(*no))
             .map(|(_, row)| &row.run)
-            .filter(|run| matches(query, run));
+            .filter(|run| matches(query, run, &parents));
         let mut found: Vec<(Cursor, &Run)> = asked.map(|run| (place(run), run)).collect();
         found.retain(|(at, _)| after.as_ref().is_none_or(|after| at < after));
         found.sort_by(|(one, _), (other, _)| other.cmp(one));
@@ -115,7 +121,7 @@ fn place(run: &Run) -> Cursor {
     }
 }
 
-fn matches(query: &RunQuery, run: &Run) -> bool {
+fn matches(query: &RunQuery, run: &Run, parents: &BTreeSet<&RunId>) -> bool {
     (query.statuses.is_empty() || query.statuses.contains(&run.status))
         && query
             .workflow
@@ -140,6 +146,15 @@ fn matches(query: &RunQuery, run: &Run) -> bool {
             .is_none_or(|prefix| run.id.as_str().starts_with(&**prefix))
         && query.since.is_none_or(|since| run.created_at >= since)
         && query.until.is_none_or(|until| run.created_at <= until)
+        && !query.except.workflows.contains(&run.workflow.name)
+        && !query.except.namespaces.contains(&run.namespace)
+        && !query.except.tags.iter().any(|tag| run.tags.contains(tag))
+        && query
+            .has_parent
+            .is_none_or(|has| has == run.parent.is_some())
+        && query
+            .has_children
+            .is_none_or(|has| has == parents.contains(&run.id))
 }
 
 fn without_payloads(run: &Run) -> Run {

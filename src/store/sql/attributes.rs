@@ -6,7 +6,7 @@ use super::record;
 use super::rows::List;
 use super::statements::attributes::attributes;
 use super::transaction::Transaction;
-use crate::driver::sql::Args;
+use crate::driver::sql::{Arg, Args};
 use crate::id::RunId;
 use crate::model::{AttributeFilter, AttributeOp, AttributePatch, AttributeValue, Attributes};
 use crate::store::error::StoreError;
@@ -89,17 +89,15 @@ fn value(row: &QueryResult) -> Result<AttributeValue, StoreError> {
     })
 }
 
-/// The condition that a run `r` meets `filter`, for the placeholders `next` gives, and its values.
-pub(super) fn condition<'a>(
+/// The condition that a run `r` meets `filter`; `bind` takes a value and gives its placeholder.
+pub(super) fn condition(
     filter: &AttributeFilter,
-    args: Args<'a>,
-    next: &mut impl FnMut() -> String,
-) -> (String, Args<'a>) {
-    let (key, value, op) = (next(), next(), filter.op.sql());
-    let args = args.with(filter.key.to_string());
-    let (column, args) = match (&filter.value, filter.value.rank()) {
-        (AttributeValue::Text(text), _) => ("word", args.with(text.to_string())),
-        (_, rank) => ("num", args.with(rank.unwrap_or_default())),
+    mut bind: impl FnMut(Arg<'static>) -> String,
+) -> String {
+    let (key, op) = (bind(filter.key.to_string().into()), filter.op.sql());
+    let (column, value) = match (&filter.value, filter.value.rank()) {
+        (AttributeValue::Text(text), _) => ("word", bind(text.to_string().into())),
+        (_, rank) => ("num", bind(rank.unwrap_or_default().into())),
     };
     let kind = filter.value.kind();
     let rows = format!(
@@ -108,10 +106,9 @@ pub(super) fn condition<'a>(
     );
     // As a rule few runs meet a condition, so it leads to them. What is another value, most have:
     // then the list is gone through in its order.
-    let text = if filter.op == AttributeOp::Ne {
+    if filter.op == AttributeOp::Ne {
         format!(" AND EXISTS (SELECT 1 {rows} AND a.run_no = r.no)")
     } else {
         format!(" AND r.no IN (SELECT a.run_no {rows})")
-    };
-    (text, args)
+    }
 }

@@ -43,6 +43,7 @@ mod family;
 mod flows;
 mod lease;
 mod letters;
+mod listing;
 mod lock;
 mod migrate;
 mod open;

@@ -3,16 +3,12 @@
 use async_trait::async_trait;
 use sea_orm::QueryResult;
 
-use super::attributes;
 use super::record;
 use super::statements::sqlite::{self, COMMIT};
 use super::store::SqlStore;
 use crate::driver::sql::{Args, Dialect, Script, Sets};
 use crate::id::{InstanceId, RunId};
-use crate::model::{
-    Checkpoint, DEFAULT_NAMESPACE, FlowQuery, InstanceRow, LiveFlows, Run, RunPage, RunQuery,
-    RunStatus,
-};
+use crate::model::{Checkpoint, FlowQuery, InstanceRow, LiveFlows, Run, RunPage, RunQuery};
 use crate::payload::Payload;
 use crate::store::cursor::Cursor;
 use crate::store::error::StoreError;
@@ -55,63 +51,12 @@ impl ReadStore for SqlStore {
     }
 
     async fn list(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
-        let size = query.page_size();
-        let mut text = self.texts().read.list.to_owned();
-        let mut args = Args::new();
-        let mut placeholders = 0;
-        let mut next = || {
-            placeholders += 1;
-            format!("${placeholders}")
-        };
-        if !query.statuses.is_empty() {
-            let words = query.statuses.iter().map(|status| format!("'{status}'"));
-            text += &format!(" AND status IN ({})", words.collect::<Vec<_>>().join(", "));
-            if !query.statuses.contains(&RunStatus::Completed) {
-                // It follows from the statuses, and leads to the index of what has not completed.
-                text += " AND output IS NULL";
-            }
-        }
-        if let Some(workflow) = &query.workflow {
-            // MySQL's text names the index that gives the order; of one workflow it is this one.
-            text = text.replace("durable_runs_newest", "durable_runs_of");
-            text += &format!(" AND workflow = {}", next());
-            args = args.with(workflow.to_string());
-        }
-        if let Some(parent) = &query.parent {
-            text += &format!(" AND parent = {}", next());
-            args = args.with(parent.to_string());
-        }
-        let labels;
-        (labels, args) = of_labels(query, args, &mut next);
-        text += &labels;
-        if let Some(prefix) = &query.id_prefix {
-            // A range, which the index of the ids serves; no id holds the last character.
-            text += &format!(" AND id >= {} AND id < {}", next(), next());
-            args = args
-                .with(prefix.to_string())
-                .with(format!("{prefix}{}", char::MAX));
-        }
-        if let Some(since) = query.since {
-            text += &format!(" AND created_at >= {}", next());
-            args = args.with(since.as_millis());
-        }
-        if let Some(until) = query.until {
-            text += &format!(" AND created_at <= {}", next());
-            args = args.with(until.as_millis());
-        }
-        if let Some(after) = query.after.as_deref().map(Cursor::parse).transpose()? {
-            let (time, id) = (next(), next());
-            // The first condition is part of the second one. MySQL needs it to begin in the middle
-            // of the index.
-            text += &format!(" AND created_at <= {time} AND (created_at, id) < ({time}, {id})");
-            args = args
-                .with(after.created_at.as_millis())
-                .with(after.id.to_string());
-        }
-        // One more than a page tells whether there is a next one.
-        text += &format!(" ORDER BY created_at DESC, id DESC LIMIT {}", size + 1);
+        let (text, args) = self.listing(query).await?;
         let sets = self.query("list runs", text, &args).await?;
-        page(all(sets.rows(0), record::run_with_input)?, size)
+        page(
+            all(sets.rows(0), record::run_with_input)?,
+            query.page_size(),
+        )
     }
 
     async fn changed_since(&self, run: &RunId, rev: u64) -> Result<Vec<Checkpoint>, StoreError> {
@@ -228,36 +173,6 @@ impl SqlStore {
         session.finish();
         Ok(sets)
     }
-}
-
-/// The conditions on what runs are found by: tag, search attributes, namespace.
-fn of_labels<'a>(
-    query: &RunQuery,
-    mut args: Args<'a>,
-    next: &mut impl FnMut() -> String,
-) -> (String, Args<'a>) {
-    let mut text = String::new();
-    if let Some(tag) = &query.tag {
-        let tag_is = next();
-        text += &format!(
-            " AND EXISTS (SELECT 1 FROM durable_tags t WHERE t.tag = {tag_is} AND t.run_no = r.no)"
-        );
-        args = args.with(tag.to_string());
-    }
-    for filter in &query.attributes {
-        let condition;
-        (condition, args) = attributes::condition(filter, args, next);
-        text += &condition;
-    }
-    if let Some(namespace) = &query.namespace {
-        text += &format!(" AND namespace = {}", next());
-        args = args.with(namespace.to_string());
-        if &**namespace != DEFAULT_NAMESPACE {
-            // It follows, and leads to the index of the others.
-            text += " AND namespace <> 'default'";
-        }
-    }
-    (text, args)
 }
 
 /// Reads every row.

@@ -1,7 +1,7 @@
 //! The statements about search attributes.
 
 use super::cases::{Case, Int, Text, case};
-use crate::driver::sql::{Args, Dialect};
+use crate::driver::sql::Dialect;
 use crate::store::sql::attributes::condition;
 use crate::store::sql::statements::{attributes::attributes, statements};
 
@@ -29,11 +29,10 @@ pub(super) fn attributed(dialect: Dialect) -> Vec<Case> {
     ] {
         let Ok(filter) = text.parse() else { continue };
         let mut place = 0;
-        let mut next = || {
+        let condition = condition(&filter, |_| {
             place += 1;
             format!("${place}")
-        };
-        let (condition, _) = condition(&filter, Args::new(), &mut next);
+        });
         let list = format!(
             "{}{condition} ORDER BY created_at DESC, id DESC LIMIT 51",
             read.list

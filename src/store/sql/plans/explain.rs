@@ -15,7 +15,7 @@ use super::cases::{
     partial, related,
 };
 use super::due::due;
-use super::later::{flows, forgotten, of_workflow};
+use super::later::{flows, forgotten, of_workflow, ways};
 use super::place::{Server, fill, open};
 use crate::driver::sql::Dialect;
 use crate::store::sql::SqlStore;
@@ -161,6 +161,7 @@ async fn mysql_finds_rows_by_index() {
     cases.extend(heard(events(Dialect::MySql)));
     cases.extend(flows(Dialect::MySql));
     cases.push(of_workflow(mysql::MYSQL.read.list));
+    cases.extend(ways());
     cases.extend(forgotten(Dialect::MySql));
     cases.extend(attributed(Dialect::MySql));
     cases.extend(batch_of_rows(&mysql::MYSQL));
@@ -177,7 +178,8 @@ async fn mysql_finds_rows_by_index() {
             let _ = writeln!(plan, "{table}: {kind:?} by {key:?} {extra}");
             let is_ours = table.starts_with("durable_") || TABLES.contains(&&*table);
             let is_list = extra.contains("Table function");
-            let in_order = case.name == "newest" && key.as_deref() == Some("durable_runs_newest");
+            let in_order =
+                case.name.starts_with("newest") && key.as_deref() == Some("durable_runs_newest");
             has_scan |= is_ours
                 && !is_list
                 && !["durable_instances", "i"].contains(&&*table)

@@ -3,6 +3,7 @@
 use super::cases::{Case, ID, Int, Text, Value, case};
 use crate::driver::sql::Dialect;
 use crate::model::RunStatus;
+use crate::store::sql::listing;
 use crate::store::sql::statements::{candidates, end_at, live_flows, lock_candidates, prune_texts};
 
 /// What counts the live runs by their flow.
@@ -30,6 +31,20 @@ pub(super) fn of_workflow(list: &'static str) -> Case {
         &[Text("nobody")],
         &["durable_runs_of"],
     )
+}
+
+/// The ways by which MySQL and MariaDB are told to find the runs of a list.
+pub(super) fn ways() -> Vec<Case> {
+    let by = |name: &str| match name {
+        "tagged" | "newest of a tag" => (&[Text("tag-5")][..], "PRIMARY"),
+        "live" => (&[][..], "durable_runs_ended"),
+        _ => (&[][..], "durable_runs_aside"),
+    };
+    let ways = listing::ways().into_iter().map(|(name, text)| {
+        let (values, index) = by(name);
+        case(name, text, values, &[index])
+    });
+    ways.collect()
 }
 
 /// What is forgotten.

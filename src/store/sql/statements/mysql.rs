@@ -297,6 +297,12 @@ const DELIVER: DeliverTexts = DeliverTexts {
     ..super::postgres::DELIVER
 };
 
+/// The list of the runs `r` of a source. The conditions follow.
+pub(crate) fn list(source: &str) -> String {
+    let columns = concat!("SELECT ", run_columns!(), ", NULL, NULL FROM ");
+    format!("{columns}{source} WHERE true")
+}
+
 const LEASE: LeaseTexts = LeaseTexts {
     take_lock: "SELECT CAST(GET_LOCK($1, 0) AS SIGNED)",
     free_lock: "SELECT RELEASE_LOCK($1)",

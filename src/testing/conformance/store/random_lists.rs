@@ -54,7 +54,23 @@ impl Dice {
             limit: 1 + self.below(4),
             ..RunQuery::default()
         };
-        let kind = match self.below(9) {
+        let kind = match self.below(11) {
+            9 => {
+                query.except.workflows.push("refund".into());
+                let tag = format!("tag {}", self.below(3));
+                query.except.tags.push(tag.into());
+                if self.happens(2) {
+                    query.except.namespaces.push("shop".into());
+                }
+                "list without"
+            }
+            10 => {
+                query.has_children = Some(self.happens(2));
+                if self.happens(2) {
+                    query.has_parent = Some(self.happens(2));
+                }
+                "list by relatives"
+            }
             7 | 8 => {
                 let filter = self.filter();
                 query.attributes.push(filter);
@@ -78,6 +94,11 @@ impl Dice {
             }
             1 => {
                 query.statuses = vec![RunStatus::Blocked, RunStatus::Dead, RunStatus::Failed];
+                let most = usize::try_from(1 + self.below(3)).unwrap();
+                query.statuses.truncate(most);
+                if self.happens(4) {
+                    query.tag = Some("tag 1".into());
+                }
                 "list what went wrong"
             }
             2 => {
@@ -86,6 +107,9 @@ impl Dice {
             }
             3 => {
                 query.tag = Some(format!("tag {}", self.below(3)).into());
+                if self.happens(3) {
+                    query.statuses = vec![RunStatus::Suspended, RunStatus::Completed];
+                }
                 "list by tag"
             }
             _ => "list all",

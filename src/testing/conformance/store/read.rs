@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::actor::{Actor, instance, run, step, text};
 use crate::id::Seq;
-use crate::model::{CheckpointStatus, RunPage, RunQuery, RunStatus, WorkflowKey};
+use crate::model::{CheckpointStatus, OnCancel, Parent, RunPage, RunQuery, RunStatus, WorkflowKey};
 use crate::payload::Payload;
 use crate::store::StoreError;
 
@@ -107,6 +107,44 @@ pub async fn a_list_holds_what_was_asked_for(actor: Actor) {
     );
     let mixed = by(&[RunStatus::Pending], Some("checkout"), Some("vip"));
     assert_eq!(listed(&list(&actor, mixed).await), ["c", "a"]);
+    let held = by(&[RunStatus::Pending, RunStatus::Running], None, None);
+    assert_eq!(listed(&list(&actor, held).await), ["d", "c", "a"]);
+    let stopped = by(&[RunStatus::Cancelled, RunStatus::Dead], None, None);
+    assert_eq!(listed(&list(&actor, stopped).await), ["b"]);
+    let stopped_eu = by(&[RunStatus::Cancelled], None, Some("eu"));
+    assert_eq!(listed(&list(&actor, stopped_eu).await), ["b"]);
+}
+
+/// Clause 42.
+pub async fn a_list_leaves_out_what_was_not_asked_for(actor: Actor) {
+    actor.start_held("a", "one").await;
+    let mut tagged = actor.new_run("b");
+    tagged.tags = vec!["eu".into(), "vip".into()];
+    actor.start_as(tagged).await;
+    let mut other = actor.new_run("c");
+    other.workflow = WorkflowKey::new("refund", 1);
+    actor.start_as(other).await;
+    let mut child = actor.change("a", 1, RunStatus::Running);
+    let mut new = actor.new_run("d");
+    new.parent = Some(Parent::new(run("a"), OnCancel::Cascade));
+    child.beyond().starts.push(new);
+    actor.commit(child).await.unwrap();
+    let mut query = RunQuery::default();
+    query.except.tags = vec!["eu".into(), "none".into()];
+    assert_eq!(listed(&list(&actor, query.clone()).await), ["d", "c", "a"]);
+    query.except.workflows = vec!["refund".into()];
+    assert_eq!(listed(&list(&actor, query.clone()).await), ["d", "a"]);
+    query.has_parent = Some(false);
+    assert_eq!(listed(&list(&actor, query.clone()).await), ["a"]);
+    query.has_parent = Some(true);
+    assert_eq!(listed(&list(&actor, query.clone()).await), ["d"]);
+    query.has_parent = None;
+    query.has_children = Some(true);
+    assert_eq!(listed(&list(&actor, query.clone()).await), ["a"]);
+    query.has_children = Some(false);
+    assert_eq!(listed(&list(&actor, query.clone()).await), ["d"]);
+    query.except.namespaces = vec!["default".into()];
+    assert!(listed(&list(&actor, query).await).is_empty());
 }
 
 /// Clause 42.

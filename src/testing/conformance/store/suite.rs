@@ -113,6 +113,7 @@ macro_rules! store_conformance {
             an_unknown_run_is_none,
             a_list_goes_on_where_the_last_page_ended,
             a_list_holds_what_was_asked_for,
+            a_list_leaves_out_what_was_not_asked_for,
             a_list_is_narrowed_by_id_and_start,
             what_several_runs_wait_for_is_read_at_once,
             a_made_up_cursor_is_refused,
