@@ -9,6 +9,7 @@ mod progress;
 mod redact;
 mod row;
 mod survey;
+mod under_way;
 mod undo;
 
 pub use drift::{Drift, Fit, Rehearsals, Rehearsed, VersionDrift};
@@ -18,4 +19,5 @@ pub use progress::Progress;
 pub use redact::{Exposure, ExposureKind, Redactor};
 pub use row::{Display, Row, RowPage};
 pub use survey::{Bucket, Facets, FailureGroup, Survey, WorkflowSurvey};
+pub use under_way::UnderWay;
 pub use undo::{DoneStep, UndoPlan};

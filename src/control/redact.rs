@@ -14,7 +14,7 @@ use crate::model::{
 use crate::payload::Payload;
 use crate::store::RunRecord;
 
-/// The largest value that is handed to the redactor. A larger one is no part of any answer.
+/// The largest value that is handed to the redactor. A larger one is withheld as a whole.
 const LARGEST: usize = 4 * 1024 * 1024;
 
 /// What stands where a text was withheld.
@@ -146,7 +146,7 @@ impl Redactor {
                 | StepEventKind::Sub { status: text, .. } => {
                     of.replace(ExposureKind::Log, text);
                 }
-                StepEventKind::Run { .. } => {}
+                StepEventKind::Run { .. } | StepEventKind::Taken => {}
             }
         }
     }

@@ -1,9 +1,9 @@
-//! What a cancellation that undoes would undo, as far as it can be said without running code.
+//! What a cancellation that undoes would undo.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::id::{RunId, Seq};
-use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus};
+use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus, RunHistory};
 use crate::store::{RunRecord, StoreError};
 use crate::workflow::{Outline, OutlineArm, OutlineNode};
 
@@ -11,9 +11,11 @@ use super::gateway::Control;
 
 /// What a run has done so far, by what would become of it if the run were cancelled and undone.
 ///
-/// Undos are closures of the workflow's code. What the source says of them is known from the
-/// outline that `#[workflow]` has left, so a step that a function of the workflow has asked for
-/// may have an undo that is not known here.
+/// Undos are closures of the workflow's code, so the code is asked: it replays the run's history,
+/// which starts nothing and changes nothing, and tells which undos it holds then. Where it cannot,
+/// because it is not registered here, does not fit the history or has returned, the outline counts
+/// that `#[workflow]` has left. A step that a function of the workflow has asked for may then have
+/// an undo that is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UndoPlan {
@@ -21,7 +23,7 @@ pub struct UndoPlan {
     pub undone: Vec<DoneStep>,
     /// Steps without an undo: they stay done.
     pub left: Vec<DoneStep>,
-    /// Steps of which the source that is registered here does not tell.
+    /// Steps of which is not known whether they would be undone.
     pub unknown: Vec<DoneStep>,
 }
 
@@ -38,18 +40,59 @@ pub struct DoneStep {
 }
 
 impl Control {
-    /// What a cancellation that undoes would undo; `None` if there is no such run.
+    /// What a cancellation that undoes would undo; `None` if there is no such run. The workflow's
+    /// code between its operations runs for it, and so do closures of `ctx.side_effect`.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn undo_plan(&self, run: &RunId) -> Result<Option<UndoPlan>, StoreError> {
-        let Some(record) = self.load(run).await? else {
+        // As it was stored: code replays nothing else. Names alone are told of it.
+        let Some(record) = self.store().load(run).await? else {
             return Ok(None);
         };
         let entry = self.engine().registry().workflow(&record.run.workflow);
         let outline = entry.map_or(&Outline::UNKNOWN, |entry| entry.outline);
-        Ok(Some(plan(&record, outline)))
+        let told = plan(&record, outline);
+        if record.run.status.is_terminal() {
+            return Ok(Some(told));
+        }
+        let engine = self.engine().clone();
+        let (history, run) = (record.history.clone(), record.run);
+        // A body computes between its operations, so it must not keep this thread's tasks waiting.
+        let due = tokio::task::spawn_blocking(move || engine.undos(&RunHistory::new(run, history)));
+        Ok(Some(match due.await {
+            Ok(Some(due)) => exact(told, &record.history, due),
+            Ok(None) | Err(_) => told,
+        }))
+    }
+}
+
+/// The plan with the undos that the code itself has told.
+fn exact(told: UndoPlan, history: &[Checkpoint], due: Vec<(Seq, Arc<str>)>) -> UndoPlan {
+    let of = |seq: Seq| history.iter().find(|it| it.seq == seq);
+    let undone: Vec<_> = due
+        .into_iter()
+        .map(|(seq, undo)| DoneStep {
+            seq,
+            name: of(seq).map_or_else(String::new, |it| it.name.to_string()),
+            undo: Some(undo.to_string()),
+        })
+        .collect();
+    let is_undone = |step: &DoneStep| undone.iter().any(|it| it.seq == step.seq);
+    // It keeps the result of a step that has an undo, which stands in the list by itself.
+    let is_kept =
+        |step: &DoneStep| of(step.seq).is_some_and(|it| it.kind == CheckpointKind::Unseen);
+    let others = told.left.into_iter().chain(told.undone).chain(told.unknown);
+    let mut left: Vec<_> = others
+        .filter(|step| !is_undone(step) && !is_kept(step))
+        .map(|step| DoneStep { undo: None, ..step })
+        .collect();
+    left.sort_by_key(|step| step.seq);
+    UndoPlan {
+        undone,
+        left,
+        unknown: Vec::new(),
     }
 }
 

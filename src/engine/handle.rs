@@ -16,10 +16,11 @@ use super::{
     retention::Swept,
     run::Rehearsal,
     settled::Settlement,
+    under_way::StepUnderWay,
 };
 use crate::control_plane::ControlPlane;
 use crate::event::{Counts, EngineEvent};
-use crate::id::{InstanceId, RunId};
+use crate::id::{InstanceId, RunId, Seq};
 use crate::model::{InstanceReport, NewRun, RunHistory, SignalId};
 use crate::payload::Payload;
 use crate::registry::Registry;
@@ -90,6 +91,15 @@ impl Engine {
         let entry = self.core.registry.workflow(&history.workflow())?.clone();
         // Its values were checked when this engine was built.
         super::rehearse::rehearse(entry, self.core.states.clone(), history).ok()
+    }
+
+    /// The steps that a run with this history would undo if it were cancelled now, each with the
+    /// name of its undo, in that order: by a [rehearsal](Self::rehearse). `None` if this engine
+    /// does not have the code, or the code does not fit the history.
+    #[must_use]
+    pub fn undos(&self, history: &RunHistory) -> Option<Vec<(Seq, Arc<str>)>> {
+        let entry = self.core.registry.workflow(&history.workflow())?.clone();
+        super::rehearse::undos(entry, self.core.states.clone(), history)
     }
 
     /// Starts an engine: takes over from dead instances, then claims what is due.
@@ -239,6 +249,14 @@ impl Engine {
         if self.core.residents.get(run).is_none() {
             self.core.herald.follow(run);
         }
+    }
+
+    /// The steps of a run whose bodies execute in this process now; none if it is not in memory
+    /// here. By the next moment one may have ended.
+    #[must_use]
+    pub fn under_way(&self, run: &RunId) -> Vec<StepUnderWay> {
+        let resident = self.core.residents.get(run);
+        resident.map_or_else(Vec::new, |resident| resident.under_way())
     }
 
     /// Listens to what happens from now on: here, and to runs elsewhere that someone here

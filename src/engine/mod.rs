@@ -13,6 +13,7 @@
 //! | `core` | what all of them share |
 //! | `tell` | runs in this process are told what was written for them |
 //! | `triggers` | which runs an event starts |
+//! | `under_way` | which steps execute at this moment, for people |
 //! | `handle`, `operate` | the verbs that the rest of the crate uses |
 //!
 //! Imports go `core`, `replay`, `tell`, `triggers` ← `run` ← `actions` ← `loops` ← `handle`.
@@ -38,6 +39,7 @@ mod settled;
 mod tell;
 mod timers;
 mod triggers;
+mod under_way;
 
 pub use actions::{
     ActionError, CancelOutcome, EventOutcome, EventRequest, ForkPreview, ForkRequest, PauseOutcome,
@@ -49,3 +51,4 @@ pub use rehearse::rehearse;
 pub use retention::{InvalidRetention, Keep, Retention, Swept};
 pub use run::Rehearsal;
 pub use settled::Settlement;
+pub use under_way::StepUnderWay;

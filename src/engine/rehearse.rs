@@ -9,7 +9,7 @@ use super::{
     core::{Core, CoreParts},
     run::{self, Rehearsal},
 };
-use crate::id::FencingToken;
+use crate::id::{FencingToken, Seq};
 use crate::model::{NewRun, Run, RunHistory, RunStatus};
 use crate::registry::{Registration, RegistryBuilder, RegistryError, WorkflowEntry};
 use crate::store::{MemoryStore, RunRecord};
@@ -26,6 +26,29 @@ pub fn rehearse(
     states: States,
     history: &RunHistory,
 ) -> Result<Rehearsal, RegistryError> {
+    let (core, record) = stage(workflow, states, history)?;
+    // The workflow was registered there.
+    let rehearsal = run::rehearse(&core, record);
+    Ok(rehearsal.unwrap_or_else(|| Rehearsal::Waits(Vec::new())))
+}
+
+/// The steps that a run with this history would undo if it were cancelled now, each with the name
+/// of its undo, in that order; `None` if the code does not fit the history, or has returned.
+pub(super) fn undos(
+    workflow: WorkflowEntry,
+    states: States,
+    history: &RunHistory,
+) -> Option<Vec<(Seq, Arc<str>)>> {
+    let (core, record) = stage(workflow, states, history).ok()?;
+    run::undos(&core, record)
+}
+
+/// A core on which nothing begins and nothing is kept, and the run as its history has it.
+fn stage(
+    workflow: WorkflowEntry,
+    states: States,
+    history: &RunHistory,
+) -> Result<(Arc<Core>, RunRecord), RegistryError> {
     // The code is asked to go on from this history, whatever version it calls itself.
     let key = workflow.key.clone();
     let mut registry = RegistryBuilder::default();
@@ -56,7 +79,5 @@ pub fn rehearse(
     let mut run = Run::begun(&new, FencingToken(1));
     run.status = RunStatus::Running;
     let record = RunRecord::new(run, history.checkpoints(), Vec::new());
-    // The workflow was registered above.
-    let rehearsal = run::rehearse(&core, record);
-    Ok(rehearsal.unwrap_or_else(|| Rehearsal::Waits(Vec::new())))
+    Ok((core, record))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::under_way::StepUnderWay;
 use crate::id::{FencingToken, Seq};
 use crate::model::{InboxItem, RunStatus};
 use crate::protocol::StepResult;
@@ -40,6 +41,9 @@ pub(crate) trait Resident: fmt::Debug + Send + Sync {
 
     /// Its revision and status, as it last wrote them or is about to.
     fn stand(&self) -> (u64, RunStatus);
+
+    /// The steps whose bodies execute now, by position. Nothing of it is stored.
+    fn under_way(&self) -> Vec<StepUnderWay>;
 
     /// Look again: effects may start.
     fn nudge(&self);

@@ -111,6 +111,16 @@ impl Access {
         Err(Problem::forbidden(detail))
     }
 
+    /// Refuses whoever may not see payloads.
+    pub(super) fn must_see_payloads(&self) -> Result<(), Problem> {
+        if self.payloads {
+            return Ok(());
+        }
+        Err(Problem::forbidden(
+            "you may look at runs, but not at their payloads",
+        ))
+    }
+
     /// Who it is, if the host said so.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

@@ -342,6 +342,8 @@ pub enum StepEventKind {
         /// How it stands, such as `started`, `completed` or `failed`.
         status: String,
     },
+    /// A worker has taken the step: until then the attempt was in a queue.
+    Taken,
     /// The run that the operation has started or waits for.
     Run {
         /// Its id.
@@ -438,5 +440,9 @@ mod tests {
             json,
             r#"{"at":5,"attempt":1,"type":"log","level":"info","message":"hi"}"#
         );
+        let event = StepEvent::new(Timestamp::from_millis(5), 2, StepEventKind::Taken);
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(json, r#"{"at":5,"attempt":2,"type":"taken"}"#);
+        assert_eq!(serde_json::from_str::<StepEvent>(&json).unwrap(), event);
     }
 }

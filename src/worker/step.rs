@@ -104,6 +104,7 @@ impl Worker {
             }
         };
         let log = StepLog::new(Arc::clone(&self.clock));
+        log.taken(task.attempt);
         let outcome = self.call(&task, log.clone()).await;
         let answer = task.answer(outcome, log.take());
         let sent = match Envelope::encode(Channel::Results, &answer) {

@@ -11,6 +11,7 @@ use super::{
     host::{Host, StepPolicy},
     ops::{LocalStep, Remote, StepScope},
 };
+use crate::id::Seq;
 use crate::model::{Failure, Undo as Undone};
 use crate::payload::Payload;
 
@@ -43,6 +44,8 @@ pub(crate) enum How {
 /// An undo with the result that it takes back.
 #[derive(Clone)]
 struct Due {
+    /// The step.
+    of: Seq,
     undo: Undo,
     output: Payload,
 }
@@ -81,8 +84,16 @@ impl Saga {
     }
 
     /// A step has completed that can be undone.
-    pub(crate) fn completed(&self, undo: Undo, output: Payload) {
-        self.inner().done.push(Due { undo, output });
+    pub(crate) fn completed(&self, of: Seq, undo: Undo, output: Payload) {
+        self.inner().done.push(Due { of, undo, output });
+    }
+
+    /// The steps that would be undone now, each with the name of its undo, in that order.
+    pub(crate) fn due(&self) -> Vec<(Seq, Arc<str>)> {
+        let inner = self.inner.lock();
+        let due = inner.iter().flat_map(|inner| inner.done.iter().rev());
+        due.map(|due| (due.of, Arc::clone(&due.undo.name)))
+            .collect()
     }
 
     /// Undoes what was done since the last time, the latest first.

@@ -245,6 +245,11 @@ impl StepLog {
         }
     }
 
+    /// A worker has taken the step.
+    pub(crate) fn taken(&self, attempt: u32) {
+        self.push(attempt, StepEventKind::Taken);
+    }
+
     /// Takes what was collected.
     pub(crate) fn take(&self) -> Vec<StepEvent> {
         std::mem::take(&mut *self.events.lock())

@@ -239,6 +239,14 @@ async fn a_remote_step_is_retried_and_gets_its_state(world: World) {
     assert_eq!(ledger.count("remote a:0"), 2);
     let step = app.checkpoint("a", "remote").await;
     assert_eq!(step.attempt, 2);
+    // A worker says when it has taken it, which tells the wait in a queue from the work.
+    let taken = step.events.iter();
+    let taken = taken.filter(|it| it.kind == StepEventKind::Taken);
+    let taken: Vec<_> = taken.map(|it| (it.attempt, it.at)).collect();
+    let [(1, first), (2, second)] = taken[..] else {
+        panic!("{taken:?}");
+    };
+    assert!(step.started_at <= first && first < second);
 }
 
 #[tokio::test]

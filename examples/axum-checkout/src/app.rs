@@ -43,6 +43,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         .drive(config.drive)
         .lease_ttl(config.lease)
         .evict_after(config.evict_after)
+        .max_payload(config.max_payload)
         .build()
         .await?;
 

@@ -68,6 +68,10 @@ pub(crate) struct Config {
     #[arg(long, env = "DURABLE_EVICT_AFTER", default_value = "10m", value_parser = parse_duration)]
     pub(crate) evict_after: Duration,
 
+    /// How many bytes an order and whatever else is kept with a run may have; 8 MiB unless set.
+    #[arg(long, env = "DURABLE_MAX_PAYLOAD", default_value_t = 8 * 1024 * 1024)]
+    pub(crate) max_payload: usize,
+
     /// How long each provider takes, in milliseconds, so that a person can watch.
     #[arg(long, env = "CHECKOUT_STEP_MS", default_value_t = 0)]
     pub(crate) step_ms: u64,

@@ -5,6 +5,8 @@ use std::{
     task::{Context, Waker},
 };
 
+use crate::engine::under_way::StepUnderWay;
+use crate::id::Seq;
 use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus, EventId, Failure, StepEvent};
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -20,7 +22,7 @@ pub(crate) enum SlotState {
     /// Waiting for time, a signal or a worker.
     Waiting,
     /// An attempt of a local step is under way.
-    Running,
+    Running { since: Timestamp },
     /// The next attempt is due at `wake_at`.
     Backoff,
     /// The next attempt may begin.
@@ -176,7 +178,9 @@ impl Slot {
         match self.state {
             SlotState::Waiting => !self.is_remote(),
             SlotState::Backoff | SlotState::Opened | SlotState::Released { .. } => true,
-            SlotState::Held | SlotState::Running | SlotState::Due | SlotState::Ready(_) => false,
+            SlotState::Held | SlotState::Running { .. } | SlotState::Due | SlotState::Ready(_) => {
+                false
+            }
         }
     }
 
@@ -185,10 +189,26 @@ impl Slot {
         matches!(self.ask, Some(Ask::Remote(_)))
     }
 
+    /// Its attempt, if the body executes here.
+    pub(crate) fn under_way(&self, seq: Seq) -> Option<StepUnderWay> {
+        let SlotState::Running { since } = self.state else {
+            return None;
+        };
+        Some(StepUnderWay {
+            seq,
+            kind: self.kind,
+            name: Arc::clone(&self.name),
+            attempt: self.attempt,
+            asked_at: self.started_at,
+            began_at: since,
+            site: Arc::clone(&self.site),
+        })
+    }
+
     /// Whether a body is under way, here or at a worker.
     pub(crate) const fn is_running(&self) -> bool {
         match self.state {
-            SlotState::Running => true,
+            SlotState::Running { .. } => true,
             SlotState::Waiting => self.is_remote(),
             _ => false,
         }

@@ -103,12 +103,22 @@ impl Future for Driver {
 impl Driver {
     /// The task of a run; `None` if its workflow is not registered here.
     pub(super) fn of(core: &Arc<Core>, record: RunRecord) -> Option<Self> {
+        Self::with(core, record, |_| ())
+    }
+
+    /// The same, with a look at the context that the workflow gets.
+    pub(super) fn with(
+        core: &Arc<Core>,
+        record: RunRecord,
+        look: impl FnOnce(&WorkflowCtx),
+    ) -> Option<Self> {
         let entry = core.registry.workflow(&record.run.workflow)?;
         let make = Arc::clone(&entry.body);
         let input = record.run.input.clone();
         let host = Arc::new(RunHost::new(Arc::clone(core), record));
         host.watch_deadline();
         let ctx = WorkflowCtx::new(Arc::clone(&host) as _);
+        look(&ctx);
         Some(Self {
             waker: Waker::from(Arc::clone(&host.waker)),
             host,

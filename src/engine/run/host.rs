@@ -321,7 +321,8 @@ impl Host for RunHost {
             SlotState::Opened | SlotState::Due => {
                 slot.set_policy(*policy);
                 if may_start && slot.record.is_none() {
-                    slot.state = SlotState::Running;
+                    let since = self.core.now();
+                    slot.state = SlotState::Running { since };
                     slot.attempt += 1;
                     return StepPoll::Start(slot.attempt);
                 }
@@ -331,7 +332,7 @@ impl Host for RunHost {
             }
             SlotState::Held
             | SlotState::Waiting
-            | SlotState::Running
+            | SlotState::Running { .. }
             | SlotState::Backoff
             | SlotState::Ready(_) => StepPoll::Wait,
         }

@@ -22,4 +22,4 @@ mod wake;
 
 pub(crate) use drive::begin;
 pub use rehearse::Rehearsal;
-pub(crate) use rehearse::rehearse;
+pub(crate) use rehearse::{rehearse, undos};

@@ -1,6 +1,6 @@
 //! News from outside for a run in memory.
 
-use crate::engine::{journal::Ack, resident::Resident};
+use crate::engine::{journal::Ack, resident::Resident, under_way::StepUnderWay};
 use crate::id::{FencingToken, Seq};
 use crate::model::{InboxItem, RunStatus};
 use crate::protocol::StepResult;
@@ -102,6 +102,18 @@ impl Resident for RunHost {
     fn stand(&self) -> (u64, RunStatus) {
         let state = self.state();
         (state.rev, state.status)
+    }
+
+    fn under_way(&self) -> Vec<StepUnderWay> {
+        let state = self.state();
+        if state.phase != Phase::Alive {
+            // The bodies are gone with the workflow's future.
+            return Vec::new();
+        }
+        let slots = state.cursor.slots();
+        slots
+            .filter_map(|(seq, slot)| slot.under_way(seq))
+            .collect()
     }
 
     fn nudge(&self) {

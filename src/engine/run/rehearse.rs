@@ -41,6 +41,29 @@ const MOST_POLLS: u32 = 1_000;
 /// does not begin: its predecessors never become durable.
 pub(crate) fn rehearse(core: &Arc<Core>, record: RunRecord) -> Option<Rehearsal> {
     let mut driver = Driver::of(core, record)?;
+    poll(&mut driver);
+    let rehearsal = seen(&driver.host.state());
+    driver.drop_body();
+    Some(rehearsal)
+}
+
+/// The steps that a run would undo if it were cancelled where `record` ends, each with the name of
+/// its undo, in that order. `None` if the code does not come to that place and stays there.
+pub(crate) fn undos(core: &Arc<Core>, record: RunRecord) -> Option<Vec<(Seq, Arc<str>)>> {
+    let mut saga = None;
+    let mut driver = Driver::with(core, record, |ctx| saga = Some(ctx.saga()))?;
+    poll(&mut driver);
+    // Before the body is dropped: what goes with it may note more.
+    let due = match seen(&driver.host.state()) {
+        Rehearsal::Waits(_) => saga.map(|saga| saga.due()),
+        Rehearsal::Diverged(_) | Rehearsal::Panicked(_) | Rehearsal::Returned(_) => None,
+    };
+    driver.drop_body();
+    due
+}
+
+/// Polls a driver until it only waits for what never comes.
+fn poll(driver: &mut Driver) {
     // A commit that is on its way for ever: nothing is written, and no effect may start before it.
     driver.host.state().in_flight = Some(InFlight {
         gating: 1,
@@ -51,14 +74,11 @@ pub(crate) fn rehearse(core: &Arc<Core>, record: RunRecord) -> Option<Rehearsal>
     let waker = Waker::from(Arc::clone(&again));
     let mut cx = Context::from_waker(&waker);
     for _ in 0..MOST_POLLS {
-        let polled = Pin::new(&mut driver).poll(&mut cx);
+        let polled = Pin::new(&mut *driver).poll(&mut cx);
         if polled.is_ready() || !again.0.swap(false, Ordering::Relaxed) {
             break;
         }
     }
-    let rehearsal = seen(&driver.host.state());
-    driver.drop_body();
-    Some(rehearsal)
 }
 
 fn seen(state: &State) -> Rehearsal {

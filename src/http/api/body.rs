@@ -3,17 +3,21 @@
 use axum::{
     Json,
     body::Bytes,
-    extract::{FromRequest, Request},
+    extract::{DefaultBodyLimit, FromRequest, Request},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
+use crate::durable::Durable;
 use crate::http::access::Access;
 use crate::http::problem::Problem;
 use crate::model::By;
 
 /// The longest reason that is logged.
 const MAX_REASON_BYTES: usize = 1_000;
+
+/// Bytes of a body beside its payload: names, tags, attributes and a reason, each bounded.
+const MAX_BESIDE_PAYLOAD: usize = 128 * 1024;
 
 /// Who acts where the host does not say who asks.
 const UNNAMED: &str = "unnamed";
@@ -25,7 +29,13 @@ pub(super) struct ApiJson<T>(pub(super) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+        // What a body carries is one payload at the most, and what the engine takes it is asked.
+        if let Some(durable) = request.extensions().get::<Durable>() {
+            let most = durable.engine().config().max_payload;
+            let most = most.saturating_add(MAX_BESIDE_PAYLOAD);
+            DefaultBodyLimit::max(most).apply(&mut request);
+        }
         let Json(value) = Json::from_request(request, state).await?;
         Ok(Self(value))
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::under_way::UnderWayView;
 use super::value::{Allowance, JsonValue};
 use crate::control::{Explanation, Row, RowPage, Waiting};
 use crate::id::RunId;
@@ -160,6 +161,8 @@ pub(super) struct RunDetail {
     pub(super) timeline_next: Option<u32>,
     /// What it waits for.
     pub(super) waiting_for: Vec<WaitingView>,
+    /// Which of its steps execute now. They are not in the timeline before they have ended.
+    pub(super) under_way: UnderWayView,
     /// How many operations there are.
     pub(super) operations: usize,
     /// The run that was started because this one was given up.
@@ -306,6 +309,8 @@ enum StepEventKindView {
         /// How it stands.
         status: String,
     },
+    /// A worker has taken it: until then the attempt was in a queue.
+    Taken,
     /// The run that it has started or waits for.
     Run {
         /// Its id.
@@ -324,6 +329,7 @@ impl From<&StepEvent> for StepEventView {
                 name: name.clone(),
                 status: status.clone(),
             },
+            StepEventKind::Taken => StepEventKindView::Taken,
             StepEventKind::Run { run } => StepEventKindView::Run {
                 run_id: run.to_string(),
             },

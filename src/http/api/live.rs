@@ -10,7 +10,7 @@ use axum::{
         sse::{Event, Sse},
     },
 };
-use futures_util::{Stream, stream};
+use futures_util::{Stream, future::select_all, stream};
 use hashbrown::HashSet;
 use serde::Serialize;
 use serde_json::json;
@@ -25,6 +25,7 @@ use super::{
     hub::{Follow, Hub, HubEvent, ListNews},
     params::{ApiQuery, LiveParams, View},
     stream::event,
+    under_way::UnderWayView,
     value::Allowance,
     watch::RunWatch,
 };
@@ -65,6 +66,13 @@ pub(super) enum LiveEvent {
         topic: String,
         /// The operation, without payloads.
         data: Box<CheckpointView>,
+    },
+    /// Other steps of a run that is followed execute now, or another instance knows of them.
+    UnderWay {
+        /// `run:<id>`.
+        topic: String,
+        /// The steps.
+        data: UnderWayView,
     },
     /// There is no such run, or not any more.
     Gone {
@@ -250,11 +258,21 @@ impl Live {
                 None => std::future::pending().await,
             }
         };
+        let (watched, control) = (&self.watched, &self.control);
         let news = &mut self.news;
         let ended = &mut self.ended;
         let told = async {
             told_of(news, &followed).await;
             tokio::time::sleep_until(rest_until).await;
+        };
+        let moved = async {
+            let there = watched.iter().filter(|it| !it.is_gone);
+            let moved = there.map(|it| Box::pin(it.watch.moved(control)));
+            let moved: Vec<_> = moved.collect();
+            if moved.is_empty() {
+                return std::future::pending().await;
+            }
+            select_all(moved).await;
         };
         tokio::select! {
             biased;
@@ -266,6 +284,7 @@ impl Live {
                 Err(RecvError::Closed) => Due::Stop,
             },
             () = told, if !followed.is_empty() => Due::Look,
+            () = moved => Due::Look,
             () = tokio::time::sleep_until(poll_at), if !followed.is_empty() => Due::Look,
             () = tokio::time::sleep_until(ping_at) => Due::Ping,
         }
@@ -300,6 +319,12 @@ impl Live {
                 let data = Box::new(CheckpointView::new(&checkpoint, &mut Allowance::none()));
                 self.ready
                     .push_back(event("ev", &LiveEvent::Step { topic, data }));
+            }
+            if let Some((under_way, at)) = look.under_way {
+                let topic = topic.clone();
+                let data = UnderWayView::new(under_way, at);
+                self.ready
+                    .push_back(event("ev", &LiveEvent::UnderWay { topic, data }));
             }
             if let Some(row) = look.row {
                 let data = Arc::new(RunSummary::new(&row, &mut Allowance::none()));

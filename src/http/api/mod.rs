@@ -16,6 +16,7 @@
 //! | `workers` | who executes runs, and numbers of this process |
 //! | `dto`, `value` | the shapes of answers |
 //! | `undo` | what a cancellation would undo |
+//! | `under_way` | the steps that execute now |
 //! | `params`, `search`, `body` | what a request may ask for |
 
 mod actions;
@@ -39,6 +40,7 @@ mod start;
 mod stream;
 mod surveys;
 mod tasks;
+mod under_way;
 mod undo;
 mod updates;
 mod value;

@@ -1,6 +1,8 @@
 //! Reading runs.
 
-use axum::{Extension, Json};
+use axum::{Extension, Json, http::header, response::IntoResponse};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{
     dto::{
@@ -9,6 +11,7 @@ use super::{
     },
     hub::Hub,
     params::{ApiPath, ApiQuery, FilterQuery, ListParams, TimelineParams, View},
+    under_way::UnderWayView,
     value::Allowance,
 };
 use crate::control::{Row, Waiting};
@@ -16,6 +19,7 @@ use crate::http::access::Access;
 use crate::http::failure::unknown_run;
 use crate::http::problem::Problem;
 use crate::id::RunId;
+use crate::payload::Payload;
 
 /// Operations in one answer: some hundred milliseconds of a browser's drawing.
 const TIMELINE_PAGE: usize = 500;
@@ -64,8 +68,10 @@ pub(super) async fn detail(
     ApiQuery(params): ApiQuery<TimelineParams>,
 ) -> Result<Json<RunDetail>, Problem> {
     let id = RunId::parse(id)?;
+    let (glance, at) = (control.glance(&id), control.engine().clock().now());
     let record = control.load(&id).await?;
     let record = record.ok_or_else(|| unknown_run(id.as_str()))?;
+    let under_way = control.under_way(&record.run, glance, &record.history);
     let mut allowance = if params.payloads {
         Allowance::of(&access)
     } else {
@@ -93,6 +99,7 @@ pub(super) async fn detail(
         timeline,
         timeline_next,
         waiting_for: waiting.map(Into::into).take(TIMELINE_PAGE).collect(),
+        under_way: UnderWayView::new(under_way, at),
         operations,
         dead_letter: dead_letter.map(|it| it.to_string()),
     }))
@@ -158,6 +165,96 @@ pub(super) async fn payloads(
             .failure
             .map(|it| FailureView::new(&it, &mut { allowance })),
     }))
+}
+
+/// A payload of a run.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Part {
+    /// What went in.
+    Input,
+    /// What came out.
+    Output,
+}
+
+/// Downloads what went into a run or what came out, whole, however large it is.
+#[utoipa::path(
+    get,
+    path = "/runs/{id}/payloads/{part}",
+    operation_id = "download_run_payload",
+    tag = "runs",
+    params(
+        ("id" = String, Path, description = "The run's id."),
+        ("part" = inline(Part), Path, description = "Which one."),
+    ),
+    responses(
+        (status = 200, description = "The payload, as a file.", body = Object),
+        (status = 400, description = "There is no such part.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such run, or it has no output.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn download(
+    View(control): View,
+    access: Access,
+    ApiPath((id, part)): ApiPath<(String, Part)>,
+) -> Result<impl IntoResponse, Problem> {
+    access.must_see_payloads()?;
+    let id = RunId::parse(id)?;
+    let run = control.run(&id).await?;
+    let run = run.ok_or_else(|| unknown_run(id.as_str()))?;
+    let (name, payload) = match part {
+        Part::Input => ("input", Some(run.input)),
+        Part::Output => ("output", run.output),
+    };
+    let none = || Problem::not_found(format!("run `{id}` has no output"));
+    attachment(name, &payload.ok_or_else(none)?)
+}
+
+/// Downloads the result of an operation, or what a worker was asked, whole.
+#[utoipa::path(
+    get,
+    path = "/runs/{id}/steps/{seq}/payload",
+    operation_id = "download_step_payload",
+    tag = "runs",
+    params(
+        ("id" = String, Path, description = "The run's id."),
+        ("seq" = u32, Path, description = "The operation's position."),
+    ),
+    responses(
+        (status = 200, description = "The payload, as a file.", body = Object),
+        (status = 400, description = "The position is no number.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such operation, or it has no result yet.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn download_step(
+    View(control): View,
+    access: Access,
+    ApiPath((id, seq)): ApiPath<(String, u32)>,
+) -> Result<impl IntoResponse, Problem> {
+    access.must_see_payloads()?;
+    let id = RunId::parse(id)?;
+    let record = control.load(&id).await?;
+    let record = record.ok_or_else(|| unknown_run(id.as_str()))?;
+    let mut steps = record.history.into_iter();
+    let payload = steps.find(|it| it.seq.0 == seq).and_then(|it| it.result);
+    let none = || Problem::not_found(format!("run `{id}` has no payload at position {seq}"));
+    attachment(&format!("step-{seq}"), &payload.ok_or_else(none)?)
+}
+
+/// A payload as a file: no browser shows it as a page, whatever it holds.
+fn attachment(name: &str, payload: &Payload) -> Result<impl IntoResponse + use<>, Problem> {
+    let Some(text) = payload.as_text() else {
+        let detail = "a codec that is not configured here has written the payload";
+        return Err(Problem::not_found(detail));
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}.json\""),
+        ),
+    ];
+    Ok((headers, text.to_owned()))
 }
 
 /// Says why a run stands where it stands, and what will wake it.

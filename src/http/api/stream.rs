@@ -22,10 +22,11 @@ use tokio::{
 use super::{
     dto::{CheckpointView, RunView},
     params::{ApiPath, ApiQuery, StreamParams, View},
+    under_way::UnderWayView,
     value::Allowance,
     watch::{Look, RunWatch},
 };
-use crate::control::{Control, Row};
+use crate::control::{Control, Row, UnderWay};
 use crate::event::EngineEvent;
 use crate::http::access::Access;
 use crate::http::failure::unknown_run;
@@ -34,6 +35,7 @@ use crate::http::problem::Problem;
 use crate::id::RunId;
 use crate::model::{Checkpoint, RunStatus};
 use crate::store::StoreError;
+use crate::time::Timestamp;
 use crate::workflow::BoxFuture;
 
 /// How long nothing may be sent: shorter than the idle timeouts of proxies, commonly 30 s or 60 s.
@@ -51,8 +53,8 @@ const COME_BACK: Duration = Duration::from_millis(500);
 
 /// Streams a run as it gets on.
 ///
-/// `checkpoint` events carry operations that changed, `run` events where the run stands; the first
-/// `run` event comes at once. The `id` of an event is the run's revision: a client that sends it as
+/// `checkpoint` events carry operations that changed, `under_way` events the steps that execute now
+/// (`UnderWayView`), `run` events where the run stands; the first `run` event comes at once. The `id` of an event is the run's revision: a client that sends it as
 /// `Last-Event-ID` gets what changed since. `end` follows once the run has ended; close the stream
 /// then. `bye` says that nothing more comes: its `reason` is `stopping` if this instance stops,
 /// `signed_out` if whoever follows may not any more. Comments are heartbeats.
@@ -103,6 +105,8 @@ struct Feed {
     /// Read and not sent yet.
     changed: VecDeque<Checkpoint>,
     /// To be sent after `changed`.
+    under_way: Option<(UnderWay, Timestamp)>,
+    /// To be sent last.
     run: Option<Row>,
     looked_at: Instant,
     state: FeedState,
@@ -134,6 +138,7 @@ impl Feed {
             watch,
             allowance,
             changed: VecDeque::new(),
+            under_way: None,
             run: None,
             looked_at: Instant::now(),
             state: FeedState::Open,
@@ -167,6 +172,7 @@ impl Feed {
             let rest_until = self.looked_at + REST;
             let poll_at = self.looked_at + POLL;
             let (news, run) = (&mut self.news, self.watch.id());
+            let moved = self.watch.moved(&self.control);
             let told = async {
                 told_of(news, run).await;
                 tokio::time::sleep_until(rest_until).await;
@@ -176,6 +182,7 @@ impl Feed {
                 () = stopping.cancelled() => return Some(self.bye("stopping")),
                 () = &mut self.ended => return Some(self.bye("signed_out")),
                 () = told => {}
+                () = moved => {}
                 () = tokio::time::sleep_until(poll_at) => {}
             }
             if let Err(error) = self.look().await {
@@ -202,6 +209,9 @@ impl Feed {
             } else {
                 event
             });
+        }
+        if let Some((under_way, at)) = self.under_way.take() {
+            return Some(event("under_way", &UnderWayView::new(under_way, at)));
         }
         let row = self.run.take()?;
         let view = RunView::new(&row, &mut allowance);
@@ -232,6 +242,7 @@ impl Feed {
         let Look {
             changed,
             row,
+            under_way,
             status,
         } = look;
         self.changed.extend(changed);
@@ -240,6 +251,9 @@ impl Feed {
         }
         if row.is_some() {
             self.run = row;
+        }
+        if under_way.is_some() {
+            self.under_way = under_way;
         }
         if self.state == FeedState::Open {
             self.control.engine().follow(self.watch.id());

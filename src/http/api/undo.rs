@@ -10,8 +10,8 @@ use crate::http::failure::unknown_run;
 use crate::http::problem::Problem;
 use crate::id::RunId;
 
-/// What `cancel?compensate=true` would undo as the run stands. The source of the workflow says it;
-/// nothing is executed to find out.
+/// What `cancel?compensate=true` would undo as the run stands. The workflow's code says it: it
+/// replays the run's history at the instance that answers, which starts nothing and changes nothing.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct UndoView {
     /// The run.
@@ -20,7 +20,8 @@ pub(super) struct UndoView {
     undone: Vec<DoneStepView>,
     /// Steps without an undo: they stay done.
     left: Vec<DoneStepView>,
-    /// Steps of which the source that is registered at this instance does not tell.
+    /// Steps of which this instance does not know whether they would be undone, because it does not
+    /// have the code, or has one that does not fit.
     unknown: Vec<DoneStepView>,
 }
 

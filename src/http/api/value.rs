@@ -14,11 +14,17 @@ const MAX_BYTES: usize = 64 * 1024;
 /// The most bytes of payloads in one answer, for the same reason.
 const MAX_BYTES_IN_ALL: usize = 4 * 1024 * 1024;
 
+/// How much of a payload is shown that is larger than an answer about it may be: what a person may
+/// read to see what it is. The rest can be downloaded.
+const MAX_PREVIEW: usize = 256 * 1024;
+
 /// How many bytes of payloads an answer may still show.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     left: usize,
     each: usize,
+    /// Of one that is too large.
+    preview: usize,
     is_hidden: bool,
 }
 
@@ -27,6 +33,7 @@ impl Default for Allowance {
         Self {
             left: MAX_BYTES_IN_ALL,
             each: MAX_BYTES,
+            preview: 0,
             is_hidden: false,
         }
     }
@@ -49,9 +56,11 @@ impl Allowance {
         }
     }
 
-    /// The same for an answer that is about one payload: it may be as large as the answer.
+    /// The same for an answer that is about one payload: it may be as large as the answer, and a
+    /// larger one is shown in part.
     pub(super) const fn for_one(mut self) -> Self {
         self.each = MAX_BYTES_IN_ALL;
+        self.preview = MAX_PREVIEW;
         self
     }
 
@@ -62,7 +71,10 @@ impl Allowance {
             return JsonValue::Hidden { bytes };
         }
         if bytes > self.each.min(self.left) {
-            return JsonValue::Truncated { bytes };
+            let preview = (self.preview > 0).then(|| payload.as_text()).flatten();
+            let preview =
+                preview.map(|text| text[..text.floor_char_boundary(self.preview)].to_owned());
+            return JsonValue::Truncated { bytes, preview };
         }
         let text = payload.as_text().map(str::to_owned);
         let raw = text.and_then(|text| RawValue::from_string(text).ok());
@@ -86,6 +98,8 @@ pub(super) enum JsonValue {
     Truncated {
         /// Its size.
         bytes: usize,
+        /// How it begins, in an answer about it alone.
+        preview: Option<String>,
     },
     /// Whoever asks may not see it, or did not want to: `{"hidden": true, "bytes": 120}`.
     Hidden {
@@ -104,8 +118,12 @@ impl Serialize for JsonValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Raw(raw) => raw.serialize(serializer),
-            Self::Truncated { bytes } => {
-                json!({"truncated": true, "bytes": bytes}).serialize(serializer)
+            Self::Truncated {
+                bytes,
+                preview: None,
+            } => json!({"truncated": true, "bytes": bytes}).serialize(serializer),
+            Self::Truncated { bytes, preview } => {
+                json!({"truncated": true, "bytes": bytes, "preview": preview}).serialize(serializer)
             }
             Self::Hidden { bytes } => json!({"hidden": true, "bytes": bytes}).serialize(serializer),
             Self::Opaque { bytes } => json!({"opaque": true, "bytes": bytes}).serialize(serializer),
@@ -119,7 +137,8 @@ impl PartialSchema for JsonValue {
             .schema_type(openapi::schema::SchemaType::AnyValue)
             .description(Some(
                 "Any JSON value; `{\"truncated\": true, \"bytes\": n}` stands for one of more than \
-                 64 KiB, `{\"hidden\": true, \"bytes\": n}` for one that is not shown to whoever \
+                 64 KiB, with how it begins as `preview` in an answer about it alone; \
+                 `{\"hidden\": true, \"bytes\": n}` for one that is not shown to whoever \
                  asks, `{\"opaque\": true, \"bytes\": n}` for one that is no JSON.",
             ));
         openapi::RefOr::T(any.into())
@@ -146,6 +165,20 @@ mod tests {
         assert_eq!(shown(&large), "{\"bytes\":65538,\"truncated\":true}");
         let sealed = Payload::from_bytes(vec![0xff, 0x00]);
         assert_eq!(shown(&sealed), "{\"bytes\":2,\"opaque\":true}");
+    }
+
+    #[test]
+    fn a_payload_that_is_asked_for_alone_is_shown_in_part() {
+        let large = Payload::encode(&"ü".repeat(MAX_BYTES_IN_ALL)).unwrap();
+        let shown = Allowance::default().for_one().show(&large);
+        let shown = serde_json::to_value(&shown).unwrap();
+        assert_eq!(shown["bytes"], 2 * MAX_BYTES_IN_ALL + 2);
+        let preview = shown["preview"].as_str().unwrap();
+        // One byte less than the most: a letter is not cut in two.
+        assert_eq!(preview.len(), MAX_PREVIEW - 1);
+        assert!(preview.starts_with("\"üü"));
+        let hidden = Allowance::none().for_one().show(&large);
+        assert!(matches!(hidden, JsonValue::Hidden { .. }));
     }
 
     #[test]

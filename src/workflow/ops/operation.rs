@@ -114,7 +114,8 @@ impl Operation {
     pub(crate) fn finish(&mut self, outcome: &Outcome) {
         self.done = true;
         if let (Some(planned), Outcome::Completed(output)) = (self.undo.take(), outcome) {
-            planned.saga.completed(planned.undo, output.clone());
+            let Planned { saga, undo } = *planned;
+            saga.completed(self.seq, undo, output.clone());
         }
     }
 
@@ -148,7 +149,8 @@ impl Drop for Operation {
         if let Some(planned) = self.undo.take()
             && let Some(output) = self.unseen(&planned.undo, dropped)
         {
-            planned.saga.completed(planned.undo, output);
+            let Planned { saga, undo } = *planned;
+            saga.completed(self.seq, undo, output);
         }
     }
 }

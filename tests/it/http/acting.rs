@@ -1,10 +1,10 @@
 //! Starting, signalling, retrying and cancelling over HTTP, one by one and many at once.
 
 use axum::{Router, http::StatusCode};
-use axum_durable::{DurableRouter, RunStatus, WithDurable as _, id::RunId};
+use axum_durable::{Durable, DurableRouter, MemoryStore, RunStatus, WithDurable as _, id::RunId};
 use serde_json::{Value, json};
 
-use super::app::{Answer, App, ask_with, guarded, halver, local, outsourced, until};
+use super::app::{self, Answer, App, ask_with, guarded, halver, local, outsourced, until};
 
 const RUNS: &str = "/durable/api/runs";
 
@@ -383,7 +383,8 @@ async fn many_runs_are_cancelled_and_undo_what_they_did() {
 
 #[tokio::test]
 async fn what_a_cancellation_would_undo_is_said_before() {
-    let app = App::new().await;
+    let store = MemoryStore::new();
+    let app = App::of(app::on(store.clone(), true).await);
     app.trip("t").await;
     let undo = app.get(&format!("{RUNS}/t/undo")).await.json();
     let steps = |kind: &str| -> Vec<(String, Value)> {
@@ -395,14 +396,24 @@ async fn what_a_cancellation_would_undo_is_said_before() {
     assert_eq!(
         steps("undone"),
         [
+            // A function of the workflow has asked for this one.
+            step("insure", "give up insurance"),
             step("flight 2", "cancel flight"),
             step("flight 1", "cancel flight"),
             step("hotel", "leave hotel"),
         ]
     );
     assert_eq!(steps("left"), [("mail".to_owned(), Value::Null)]);
-    // A function of the workflow has asked for it, and the source of that one is not known.
-    assert_eq!(steps("unknown"), [("insure".to_owned(), Value::Null)]);
+    assert_eq!(steps("unknown"), []);
+    // Nothing was done to find out.
+    let run = app.durable.get_run("t").await.unwrap().unwrap();
+    assert_eq!(run.status, RunStatus::Suspended);
+    // Who does not have the code does not know.
+    let other = Durable::builder().store(store).only_registered();
+    let other = App::of(other.drive(false).build().await.unwrap());
+    let unknown = other.get(&format!("{RUNS}/t/undo")).await.json();
+    assert_eq!([&unknown["undone"], &unknown["left"]], [&json!([]); 2]);
+    assert_eq!(unknown["unknown"].as_array().unwrap().len(), 5);
     app.durable.cancel("t").compensate().await.unwrap();
     until(&app.durable, "t", |run| run.status == RunStatus::Cancelled).await;
     let undo = app.get(&format!("{RUNS}/t/undo")).await.json();

@@ -102,6 +102,23 @@ pub(super) async fn endless(ctx: &WorkflowCtx) -> Result<()> {
     .await
 }
 
+/// Takes a step that fails once and then has no end.
+#[workflow]
+pub(super) async fn stubborn(ctx: &WorkflowCtx) -> Result<()> {
+    ctx.step("stubborn", async |step: StepCtx| {
+        if step.attempt() == 1 {
+            return Err(StepError::retryable("busy", "not yet"));
+        }
+        std::future::pending::<()>().await;
+        Ok(())
+    })
+    .retries(2)
+    .backoff(Backoff::Fixed {
+        every: std::time::Duration::from_millis(1),
+    })
+    .await
+}
+
 /// Fails for good.
 #[workflow]
 async fn unlucky(ctx: &WorkflowCtx, secret: String) -> Result<()> {
@@ -135,7 +152,7 @@ pub(super) async fn on(store: MemoryStore, drive: bool) -> Durable {
     let builder = builder.register(busy);
     let builder = builder.register(guarded).register(outsourced);
     let builder = builder.register(halver).register(trip);
-    let builder = builder.register(endless);
+    let builder = builder.register(endless).register(stubborn);
     builder.drive(drive).build().await.unwrap()
 }
 

@@ -76,6 +76,9 @@ fn reads() -> Vec<Asked> {
         get("follow_run", "/runs/failed-1/stream"),
         get("follow_run", "/runs/done/stream?after=0"),
         get("get_published_value", "/runs/done/events/greeting"),
+        get("download_run_payload", "/runs/done/payloads/input"),
+        get("download_run_payload", "/runs/done/payloads/output"),
+        get("download_step_payload", "/runs/done/steps/0/payload"),
     ];
     for run in ["done", "failed-1", "waiting-1", "half"] {
         for (operation, path) in [
@@ -289,6 +292,7 @@ async fn every_operation_answers_a_right_request_as_the_document_says() {
                 let shape = match event.data["kind"].as_str() {
                     Some("run") => "RunSummary",
                     Some("step") => "CheckpointView",
+                    Some("under_way") => "UnderWayView",
                     other => panic!("{other:?} is not documented"),
                 };
                 let schema = json!({"$ref": format!("#/components/schemas/{shape}")});

@@ -210,3 +210,30 @@ async fn a_read_only_router_changes_nothing() {
     answer.problem();
     assert_eq!(app.get(RUNS).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn who_may_not_see_payloads_gets_no_file_of_them() {
+    let durable = app::on(MemoryStore::new(), true).await;
+    let app = App::of(durable.clone());
+    app.greet("g").await;
+    for (access, status) in [
+        (Access::viewer(), 403),
+        (Access::viewer().with_actions(), 403),
+        (Access::viewer().with_payloads(), 200),
+    ] {
+        let routes = DurableRouter::new().auth(move |_: Parts| {
+            let access = access.clone();
+            async move { Ok::<_, StatusCode>(access) }
+        });
+        let router = Router::new().merge(routes.into_router());
+        let router = router.with_durable(durable.clone());
+        for path in ["payloads/input", "payloads/output", "steps/0/payload"] {
+            let request = local("GET", &format!("{RUNS}/g/{path}"));
+            let answer = ask(&router, request).await;
+            assert_eq!(answer.status.as_u16(), status, "{path}");
+            if status == 403 {
+                answer.problem();
+            }
+        }
+    }
+}

@@ -1,14 +1,18 @@
 //! Signing in by name and password.
 
-use std::sync::LazyLock;
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use axum::{Router, http::StatusCode};
 use axum_durable::{
     Access, DurableRouter, InvalidLoginSecret, Login, MemoryStore, PasswordHash, WithDurable as _,
+    prelude::Timestamp, testing::ManualClock,
 };
 use serde_json::json;
 
-use super::app::{self, Answer, ask, ask_with, from};
+use super::app::{self, Answer, Events, ask, ask_with, from};
 
 const SECRET: [u8; 32] = [7; 32];
 
@@ -159,7 +163,7 @@ async fn a_session_ends_with_its_time_its_password_its_user_and_its_secret() {
     assert!(closed(new().verify_with(async |_, _| Some(Access::full()))).await);
     let secret = Login::new([8; 32]).unwrap();
     assert!(closed(secret.user("ada", HASH.clone(), Access::full())).await);
-    let short = login().ttl(std::time::Duration::ZERO);
+    let short = login().ttl(Duration::ZERO);
     let router = app(short).await;
     let ended = cookie(&router, "ada", "correct horse").await;
     let answer = with(&router, "GET", "/ops/api/meta", &ended).await;
@@ -223,4 +227,35 @@ fn what_cannot_be_safe_is_refused_at_the_start() {
     assert!(stored.starts_with("$argon2id$"));
     assert_eq!(PasswordHash::parse(stored).unwrap(), *HASH);
     assert!(!format!("{:?} {:?}", login(), *HASH).contains("$argon2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_with_the_time_of_its_session() {
+    let clock = ManualClock::new(Timestamp::from_millis(1_700_000_000_000));
+    let durable = app::on(MemoryStore::with_clock(Arc::new(clock.clone())), true).await;
+    let minute = Duration::from_secs(60);
+    let routes = DurableRouter::new()
+        .base_path("/ops")
+        .login(login().ttl(minute));
+    let router = Router::new()
+        .merge(routes.into_router())
+        .with_durable(durable);
+    let cookie = cookie(&router, "ada", "correct horse").await;
+    let request = from("203.0.113.7:50000", "GET", "/ops/api/stream?topic=runs");
+    let mut events = Events::open(&router, request.header("cookie", &cookie)).await;
+    assert_eq!(events.next().await.unwrap().event, "hello");
+    // It is asked again and again, and goes on until the last moment.
+    clock.advance(minute - Duration::from_millis(1));
+    for _ in 0..3 {
+        assert_eq!(events.next().await.unwrap().event, "ping");
+    }
+    clock.advance(Duration::from_millis(1));
+    let rest = events.rest().await;
+    let last = rest.last().unwrap();
+    assert_eq!(
+        (last.event.as_str(), &last.data["reason"]),
+        ("bye", &json!("signed_out"))
+    );
+    let again = with(&router, "GET", "/ops/api/stream?topic=runs", &cookie).await;
+    assert_eq!(again.status, StatusCode::UNAUTHORIZED);
 }

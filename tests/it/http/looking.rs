@@ -155,14 +155,28 @@ async fn payloads_come_on_demand() {
     assert_eq!(step["result"].as_str().unwrap().len(), 100_000);
     app.wordy("huge", 5_000_000).await;
     let step = app.get(&format!("{RUNS}/huge/steps/0")).await.json();
-    assert_eq!(
-        step["result"],
-        json!({"truncated": true, "bytes": 5_000_002})
-    );
+    let (bytes, preview) = (&step["result"]["bytes"], &step["result"]["preview"]);
+    assert_eq!(*bytes, 5_000_002);
+    assert_eq!(preview.as_str().unwrap().len(), 256 * 1024);
+    let detail = app.get(&format!("{RUNS}/huge")).await.json();
+    let cut = json!({"truncated": true, "bytes": 5_000_002});
+    assert_eq!(detail["timeline"][0]["result"], cut);
+    // Whole it comes as a file.
+    for path in ["steps/0/payload", "payloads/output"] {
+        let file = app.get(&format!("{RUNS}/huge/{path}")).await;
+        assert_eq!(file.body.len(), 5_000_002, "{path}");
+        assert!(file.header("content-disposition").starts_with("attachment"));
+        assert_eq!(file.header("x-content-type-options"), "nosniff");
+    }
+    app.patient("p").await;
     for (path, status) in [
         ("/g/steps/9", 404),
         ("/none/steps/0", 404),
         ("/none/payloads", 404),
+        ("/none/payloads/input", 404),
+        ("/p/payloads/output", 404),
+        ("/p/payloads/both", 400),
+        ("/p/steps/1/payload", 404),
         ("/none/history", 404),
         ("/g/steps/x", 400),
         ("/g?payloads=maybe", 400),

@@ -17,3 +17,4 @@ mod redact;
 mod runs;
 mod slow;
 mod stream;
+mod under_way;

@@ -166,6 +166,7 @@ async fn the_workflows_are_listed_with_shape_and_schemas() {
         "halver",
         "outsourced",
         "patient",
+        "stubborn",
         "trip",
         "unlucky",
         "wordy",
