@@ -53,14 +53,18 @@ function openDatabase() {
 
 /** A shop with a database of its own, which can be killed and started again. */
 export class Shop {
-  #database = openDatabase();
-  #folder = mkdtempSync(join(tmpdir(), "durable-e2e-"));
+  #database;
+  #folder;
+  #isGuest;
   #process;
   #env;
   log = "";
 
-  constructor(env = {}) {
+  constructor(env = {}, { of } = {}) {
     this.#env = env;
+    this.#isGuest = of !== undefined;
+    this.#database = of ? of.#database : openDatabase();
+    this.#folder = of ? of.#folder : mkdtempSync(join(tmpdir(), "durable-e2e-"));
   }
 
   static async open(env) {
@@ -118,8 +122,16 @@ export class Shop {
     await gone;
   }
 
+  /** Another instance over the same store, with an environment of its own. */
+  async beside(env) {
+    const other = new Shop({ ...this.#env, ...env }, { of: this });
+    await other.start();
+    return other;
+  }
+
   async close() {
     await this.kill();
+    if (this.#isGuest) return;
     this.#database.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }

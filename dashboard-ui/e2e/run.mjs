@@ -5,7 +5,7 @@
  * `E2E_STORE=postgres` the example keeps its runs there, else in SQLite; `--core` leaves out what
  * is the same wherever they are.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -87,6 +87,8 @@ coreTest("an order is placed, watched and approved", async ({ shop, page }) => {
   await page.getByRole("option", { name: /charge-card/ }).click();
   await page.getByRole("heading", { name: "payments.charge-card" }).waitFor();
   await page.getByText("charged 1999 cents").waitFor();
+  await page.getByText("queued", { exact: true }).waitFor();
+  await page.getByText("processing", { exact: true }).waitFor();
   ok(page.url().includes("step=5"), "the operation is not in the address");
   await page.getByRole("tab", { name: "Input/Output" }).click();
   await page.getByText("ada@example.com").waitFor();
@@ -435,6 +437,45 @@ coreTest("the page goes on where it was after the server was killed", async ({ s
   ok(await page.evaluate(() => window.stillHere), "the page was loaded again");
 });
 
+coreTest(
+  "a step is shown while it executes, and what is not known is said",
+  async ({ shop, page, browser }) => {
+    await shop.order("run-1");
+    await page.goto(`${shop.origin}/durable/runs/order-run-1`);
+    const running = page.getByRole("option", { name: /reserve-stock.*Running(?! when)/ });
+    await running.waitFor();
+    await running.click();
+    const inspector = page.getByRole("complementary", { name: /^Operation/ });
+    await inspector.getByText("Running", { exact: true }).waitFor();
+    await inspector.getByText("stored once this attempt has ended").waitFor();
+    equal(await axe(page), [], "what breaks rules");
+    await page.getByRole("tab", { name: "Graph" }).click();
+    await page.getByLabel("reserve-stock, Running").waitFor({ state: "attached" });
+    // An instance that does not hold the run says who does, and claims nothing.
+    const viewer = await shop.beside({ DURABLE_DRIVE: "false" });
+    const there = await openPage(browser);
+    try {
+      await there.goto(`${viewer.origin}/durable/runs/order-run-1`);
+      await there.getByText("Steps under way are shown by that instance").waitFor();
+      equal(await there.getByText("Running when last seen").count(), 0, "what it cannot know");
+      equal(await axe(there), [], "what breaks rules");
+    } finally {
+      await there.context().close();
+      await viewer.close();
+    }
+    // Nobody knows whether it goes on once its process is gone.
+    await page.getByRole("tab", { name: "Timeline" }).click();
+    await running.waitFor();
+    await shop.kill();
+    await page.getByRole("option", { name: /reserve-stock.*Running when last seen/ }).waitFor();
+    await inspector.getByText("last seen", { exact: true }).waitFor();
+    equal(await axe(page), [], "what breaks rules");
+    await shop.start();
+    await running.waitFor();
+  },
+  { CHECKOUT_STEP_MS: "30000" },
+);
+
 test("new runs wait behind a pill, and rows change in place", async ({ shop, page }) => {
   await shop.order("p-1");
   await shop.run("order-p-1", (run) => run.status === "suspended");
@@ -494,6 +535,159 @@ test("the search box filters, completes and explains", async ({ shop, page }) =>
   await page.getByRole("button", { name: "Waiting", exact: false }).first().click();
   await page.waitForURL(/suspended/);
   await row(page, "order-s-1").waitFor();
+});
+
+test("a run is looked at beside the list", async ({ shop, page }) => {
+  for (const n of [1, 2]) {
+    await shop.order(`v-${n}`);
+    await shop.run(`order-v-${n}`, (run) => run.status === "suspended");
+  }
+  await page.goto(`${shop.origin}/durable/runs`);
+  await row(page, "order-v-2").getByText("Waiting for signal").waitFor();
+  await isLive(page);
+  await page.keyboard.press("j");
+  await page.keyboard.press("o");
+  const look = (id) => page.getByRole("complementary", { name: `A look at ${id}` });
+  await look("order-v-2").getByText("reserve-stock").waitFor();
+  equal(await axe(page), [], "what breaks rules");
+  // It goes along, is part of the address, and is as live as the list.
+  await page.keyboard.press("j");
+  await look("order-v-1").getByText("approve:v-1").first().waitFor();
+  ok(page.url().includes("peek=order-v-1"), "the look is not in the address");
+  await page.reload();
+  await look("order-v-1").getByText("Waiting for signal").first().waitFor();
+  await isLive(page);
+  await shop.approve("v-1");
+  await look("order-v-1").getByText("Completed", { exact: true }).first().waitFor();
+  await look("order-v-1").getByText("finish-order").waitFor();
+  await page.keyboard.press("Escape");
+  await look("order-v-1").waitFor({ state: "detached" });
+  ok(!page.url().includes("peek"), "the look is still in the address");
+});
+
+test("the list has the columns and the times that somebody wants", async ({ shop, page }) => {
+  await shop.order("g-1");
+  await shop.run("order-g-1", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs`);
+  await row(page, "order-g-1").waitFor();
+  await page.getByRole("button", { name: "Columns" }).click();
+  const columns = page.getByRole("dialog", { name: "Columns" });
+  await columns.getByLabel("Namespace").check();
+  await columns.getByLabel("Took").uncheck();
+  equal(await axe(page), [], "what breaks rules");
+  await page.keyboard.press("Escape");
+  const heads = () => page.getByRole("columnheader").allInnerTexts();
+  ok((await heads()).includes("Namespace") && !(await heads()).includes("Took"), "the columns");
+  await row(page, "order-g-1").getByText("default", { exact: true }).waitFor();
+  ok(page.url().includes("cols="), "the columns are not in the address");
+  // Somebody's choice stays, and an address shows its own.
+  await page.goto(`${shop.origin}/durable/runs`);
+  await page.getByRole("columnheader", { name: "Namespace" }).waitFor();
+  await page.goto(`${shop.origin}/durable/runs?cols=owner`);
+  await page.getByRole("columnheader", { name: "Held by" }).waitFor();
+  equal(await page.getByRole("columnheader", { name: "Workflow" }).count(), 0, "hidden columns");
+
+  await page.getByRole("button", { name: "Started: Any time" }).click();
+  const times = page.getByRole("dialog", { name: "When runs were started" });
+  await times.getByRole("button", { name: "Last hour" }).click();
+  await page.waitForURL(/newer/);
+  await row(page, "order-g-1").waitFor();
+  await page.getByRole("button", { name: "Started: Last hour" }).click();
+  await times.getByLabel("From").fill("2020-01-01T10:00");
+  await times.getByLabel("To").fill("2020-01-01T09:00");
+  await times.getByText("It ends before it begins").waitFor();
+  equal(await axe(page), [], "what breaks rules");
+  await times.getByLabel("To").fill("2020-01-01T11:00");
+  await times.getByRole("button", { name: "Show these" }).click();
+  await page.getByText("No run matches").waitFor();
+  ok(/from=\d+&to=\d+/.test(page.url()) && !page.url().includes("newer"), page.url());
+  await page.getByRole("button", { name: "At any time" }).click();
+  await row(page, "order-g-1").waitFor();
+});
+
+test("a part of a run's time is drawn larger, and what held it up is marked", async ({
+  shop,
+  page,
+}) => {
+  await shop.order("t-1");
+  await shop.run("order-t-1", (run) => run.status === "suspended");
+  await shop.approve("t-1");
+  await shop.run("order-t-1", (run) => run.status === "completed");
+  await page.goto(`${shop.origin}/durable/runs/order-t-1`);
+  const strip = page.getByTitle("Draw over a part");
+  const { x, y, width, height } = await strip.boundingBox();
+  await page.mouse.move(x + width * 0.5, y + height / 2);
+  await page.mouse.down();
+  await page.mouse.move(x + width * 0.9, y + height / 2, { steps: 4 });
+  await page.mouse.up();
+  await page.waitForURL(/z=\d+-\d+/);
+  await page.getByRole("button", { name: "All of it" }).waitFor();
+  equal(await axe(page), [], "what breaks rules");
+  // An address shows the same part, and keys do what the pointer does.
+  await page.reload();
+  await page.getByRole("button", { name: "All of it" }).waitFor();
+  await page.keyboard.press("z");
+  await page.getByRole("button", { name: "All of it" }).waitFor({ state: "detached" });
+  await page.keyboard.press("+");
+  await page.waitForURL(/z=\d+-\d+/);
+  await page.keyboard.press("-");
+  await until("all is drawn", async () => !page.url().includes("z="));
+  await page.getByLabel("Critical path").check();
+  equal(await axe(page), [], "what breaks rules");
+});
+
+test("what a run has published is shown as it changes", async ({ shop, page }) => {
+  await shop.order("e-9");
+  await shop.run("order-e-9", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs/order-e-9?view=io`);
+  const values = page.getByRole("region", { name: "Published values" });
+  await values.getByText("approval").waitFor();
+  await isLive(page);
+  await shop.approve("e-9");
+  await values.getByText("shipping").waitFor();
+  equal(await axe(page), [], "what breaks rules");
+});
+
+test("failed runs are retried from their reason", async ({ shop, page }) => {
+  await shop.order("all", { quantity: 1_000_000 });
+  await shop.run("order-all", (run) => run.status === "suspended");
+  for (const n of [1, 2]) {
+    await shop.order(`none-${n}`);
+    await shop.run(`order-none-${n}`, (run) => run.status === "failed");
+  }
+  await shop.approve("all", false);
+  await shop.run("order-all", (run) => run.status === "completed");
+  await page.goto(`${shop.origin}/durable/errors`);
+  await page.getByRole("button", { name: "Retry all of this workflow…" }).click();
+  await page.getByText("2 runs match").waitFor();
+  await page.getByRole("button", { name: "Retry 2 runs" }).click();
+  await page.getByRole("region", { name: "Batch" }).getByText("2 runs retried").waitFor();
+  for (const n of [1, 2]) await shop.run(`order-none-${n}`, (run) => run.status === "suspended");
+});
+
+test("a search leaves out what somebody does not want to see", async ({ shop, page }) => {
+  await shop.order("m-1", { quantity: 2_000 });
+  await shop.order("m-2");
+  await shop.approve("m-1");
+  await shop.run("parcel-m-1", (run) => run.display === "breakpoint");
+  await shop.run("order-m-2", (run) => run.status === "suspended");
+  await page.goto(`${shop.origin}/durable/runs`);
+  const box = page.getByRole("combobox", { name: "Search runs" });
+  const shown = async (q, there, away) => {
+    await box.fill(q);
+    await box.press("Enter");
+    for (const id of there) await row(page, id).waitFor();
+    for (const id of away) await row(page, id).waitFor({ state: "detached" });
+  };
+  await shown("-workflow:ship", ["order-m-1", "order-m-2"], ["parcel-m-1"]);
+  await shown("has:children", ["order-m-1"], ["order-m-2", "parcel-m-1"]);
+  await shown("has:parent", ["parcel-m-1"], ["order-m-1", "order-m-2"]);
+  await shown("-has:parent -has:children", ["order-m-2"], ["order-m-1", "parcel-m-1"]);
+  await box.fill("-ta");
+  await page.getByRole("option", { name: /^-tag:/ }).click();
+  equal(await box.inputValue(), "-tag:", "the completed key");
+  await box.fill("-older:1h");
+  await page.getByText("is not known").waitFor();
 });
 
 test("many runs are cancelled at once", async ({ shop, page }) => {
@@ -616,37 +810,45 @@ test("a large payload is shown without freezing", async ({ shop, page }) => {
   await page.getByRole("option", { name: /reserve-stock/ }).waitFor();
 });
 
-test("a payload of 10 MB is previewed without freezing", async ({ shop, page }) => {
-  await shop.order("huge");
-  await shop.run("order-huge", (run) => run.status === "suspended");
-  // Larger than what the engine takes and the API shows by itself.
-  const rows = Array.from({ length: 100_000 }, (_, n) => ({ n, note: "x".repeat(80) }));
-  const input = { rows, text: "y".repeat(1_000_000) };
-  const body = JSON.stringify({ run_id: "order-huge", input, output: null, error: null });
-  ok(body.length > 10_000_000, "it is smaller");
-  await page.route("**/payloads", (route) =>
-    route.fulfill({ contentType: "application/json", body }),
-  );
-  await page.goto(`${shop.origin}/durable/runs/order-huge`);
-  await stands(page, "Waiting for signal");
-  await page.evaluate(() => {
-    window.longest = 0;
-    let last = performance.now();
-    const beat = () => {
-      const now = performance.now();
-      window.longest = Math.max(window.longest, now - last);
-      last = now;
-      setTimeout(beat, 10);
-    };
-    beat();
-  });
-  await page.getByRole("tab", { name: "Input/Output" }).click();
-  await page.getByRole("tabpanel").getByText("rows").first().waitFor();
-  await page.getByRole("tab", { name: "Timeline" }).click({ timeout: 5_000 });
-  await page.getByRole("option", { name: /reserve-stock/ }).waitFor();
-  const longest = await page.evaluate(() => window.longest);
-  ok(longest < 2_000, `the page stood still for ${longest} ms`);
-});
+test(
+  "a payload of 10 MB is previewed without freezing",
+  async ({ shop, page }) => {
+    const rows = Array.from({ length: 100_000 }, (_, n) => ({ n, note: "x".repeat(80) }));
+    const input = { rows, text: "y".repeat(1_000_000) };
+    ok(JSON.stringify(input).length > 10_000_000, "it is smaller");
+    await shop.order("huge", input);
+    await shop.run("order-huge", (run) => run.status === "suspended");
+    await page.goto(`${shop.origin}/durable/runs/order-huge`);
+    await stands(page, "Waiting for signal");
+    await page.evaluate(() => {
+      window.longest = 0;
+      let last = performance.now();
+      const beat = () => {
+        const now = performance.now();
+        window.longest = Math.max(window.longest, now - last);
+        last = now;
+        setTimeout(beat, 10);
+      };
+      beat();
+    });
+    await page.getByRole("tab", { name: "Input/Output" }).click();
+    await page.getByText(/^1\d\.\d MB, of which the first 2\d\d kB$/).waitFor();
+    const begins = page.getByRole("group", { name: "How input begins" });
+    await begins.filter({ hasText: '"email":"ada@example.com"' }).waitFor();
+    equal(await axe(page), [], "what breaks rules");
+    // Whole it is to be had as a file.
+    const saved = page.waitForEvent("download");
+    await page.getByRole("link", { name: "Download" }).click();
+    const path = await (await saved).path();
+    const whole = JSON.parse(readFileSync(path, "utf8"));
+    equal(whole.rows.length, 100_000, "the rows of the file");
+    await page.getByRole("tab", { name: "Timeline" }).click({ timeout: 5_000 });
+    await page.getByRole("option", { name: /reserve-stock/ }).waitFor();
+    const longest = await page.evaluate(() => window.longest);
+    ok(longest < 2_000, `the page stood still for ${longest} ms`);
+  },
+  { DURABLE_MAX_PAYLOAD: String(16 * 1024 * 1024) },
+);
 
 test("what the server refuses or cannot answer is said where it was asked", async ({
   shop,
@@ -774,6 +976,25 @@ test(
   },
   OPERATOR,
 );
+
+test("a page that a newer server has left behind says so", async ({ shop, page }) => {
+  await page.goto(`${shop.origin}/durable/system`);
+  await page.getByText("This instance").waitFor();
+  await page.route("**/api/meta", async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({
+      response: answer,
+      json: { ...(await answer.json()), version: "99.0.0" },
+    });
+  });
+  // What a reconnected stream asks first.
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await page.getByText("The server is now version 99.0.0").waitFor();
+  equal(await axe(page), [], "what breaks rules");
+  await page.getByRole("button", { name: "Reload" }).click();
+  await page.getByText("axum-durable 99.0.0").waitFor();
+  equal(await page.getByText("The server is now version").count(), 0, "banners");
+});
 
 test("each instance says how it is doing", async ({ shop, page }) => {
   await shop.order("i-1");
@@ -944,6 +1165,8 @@ test("no page breaks a rule of accessibility", async ({ shop, browser }) => {
     "",
     "runs",
     "runs?q=status:nonsense",
+    "runs?peek=order-1",
+    "runs?cols=workflow,namespace,parent,owner,changed,ended",
     "runs/new?workflow=checkout",
     "runs/order-1?step=5",
     "runs/order-7?step=7",
@@ -1033,7 +1256,6 @@ async function settled(page) {
 
 async function axe(page) {
   // Evaluated and not inserted as a script: the page's policy allows no scripts but its own.
-  const { readFileSync } = await import("node:fs");
   await page.evaluate(readFileSync(axePath, "utf8"));
   const { violations } = await page.evaluate(() =>
     window.axe.run(document, {

@@ -22,6 +22,7 @@ try {
   const pictures = [
     ["overview", ""],
     ["runs", "runs"],
+    ["runs-peek", "runs?peek=order-1003"],
     ["run-timeline", "runs/order-1003?step=5"],
     ["run-graph", "runs/order-1003?view=graph&step=7"],
     ["run-waiting", "runs/order-1024"],

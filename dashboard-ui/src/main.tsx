@@ -15,6 +15,9 @@ addEventListener("vite:preloadError", (event) => {
   location.reload();
 });
 
+// A page that has lasted is no loop: the next deploy may have its reload.
+setTimeout(() => sessionStorage.removeItem("durable:reloaded"), 60_000);
+
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>

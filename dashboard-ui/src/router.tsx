@@ -31,11 +31,19 @@ export type RunView = (typeof RUN_VIEWS)[number];
 
 export interface RunsSearch {
   q?: string;
+  /** Started between these times, in milliseconds since 1970. */
+  from?: number;
+  to?: number;
+  cols?: string;
+  /** The run that is looked at beside the list. */
+  peek?: string;
 }
 
 export interface RunSearch {
   view?: RunView;
   step?: number;
+  /** The part of the run's time that the timeline draws. */
+  z?: string;
 }
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -49,7 +57,13 @@ const overview = createRoute({
 export const runsRoute = createRoute({
   getParentRoute: () => root,
   path: "/runs",
-  validateSearch: (search: Record<string, unknown>): RunsSearch => ({ q: text(search.q) }),
+  validateSearch: (search: Record<string, unknown>): RunsSearch => ({
+    q: text(search.q),
+    from: number(search.from),
+    to: number(search.to),
+    cols: text(search.cols),
+    peek: text(search.peek),
+  }),
   component: lazyRouteComponent(() => import("./pages/runs")),
 });
 
@@ -69,6 +83,7 @@ export const runRoute = createRoute({
   validateSearch: (search: Record<string, unknown>): RunSearch => ({
     view: RUN_VIEWS.find((view) => view === search.view),
     step: number(search.step),
+    z: text(search.z),
   }),
   component: lazyRouteComponent(() => import("./pages/run")),
 });

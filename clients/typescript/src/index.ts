@@ -29,6 +29,7 @@ export type RunPayloads = Schemas["RunPayloads"];
 export type Checkpoint = Schemas["CheckpointView"];
 export type Failure = Schemas["FailureView"];
 export type Waiting = Schemas["WaitingView"];
+export type UnderWay = Schemas["UnderWayView"];
 export type Explanation = Schemas["ExplanationView"];
 export type Survey = Schemas["SurveyView"];
 export type WorkflowSurvey = Schemas["WorkflowSurveyView"];
@@ -89,6 +90,8 @@ export interface RunListener {
   onRun?: (run: RunSummary) => void;
   /** An operation changed. */
   onStep?: (step: Checkpoint) => void;
+  /** Other steps execute now, or another instance knows of them. */
+  onUnderWay?: (underWay: UnderWay) => void;
   /** There is no such run, or not any more. */
   onGone?: () => void;
 }
@@ -113,6 +116,8 @@ export interface DurableClient {
   failures(signal?: AbortSignal): Promise<FailureList>;
   /** How many of the newest runs that match stand where, and what they are. */
   facets(filter?: FacetFilter, signal?: AbortSignal): Promise<Facets>;
+  /** The latest value that a run has published under a key. */
+  published(id: string, key: string, signal?: AbortSignal): Promise<unknown>;
   /** What a cancellation that undoes would undo, in its order. */
   undo(id: string, signal?: AbortSignal): Promise<UndoPlan>;
   workflows(signal?: AbortSignal): Promise<Workflow[]>;
@@ -231,6 +236,13 @@ export function durableClient(options: ClientOptions): DurableClient {
     survey: (signal) => take(raw.GET("/survey", { signal })),
     failures: (signal) => take(raw.GET("/failures", { signal })),
     facets: (query, signal) => take(raw.GET("/facets", { params: { query }, signal })),
+    published: async (id, key, signal) => {
+      const params = { path: { id, key } };
+      const { value } = await take<{ value: unknown }>(
+        raw.GET("/runs/{id}/events/{key}", { params, signal }),
+      );
+      return value;
+    },
     undo: (id, signal) => take(raw.GET("/runs/{id}/undo", { params: { path: { id } }, signal })),
     workflows: async (signal) => (await take(raw.GET("/workflows", { signal }))).workflows,
     workflow: (name, signal) =>
@@ -306,17 +318,24 @@ export function durableClient(options: ClientOptions): DurableClient {
           : (event: LiveEvent) => {
               if (event.kind === "run") listener.onRun?.(event.data);
               else if (event.kind === "step") listener.onStep?.(event.data);
+              else if (event.kind === "under_way") listener.onUnderWay?.(event.data);
               else if (event.kind === "gone") listener.onGone?.();
             };
       // What was seen last: after a lost connection the rest follows, and nothing twice.
       let after = 0;
       let stood = "";
+      let underWay = "";
       const steps = new Map<number, number>();
       const isNew = (event: LiveEvent): boolean => {
         if (event.kind === "step") {
           const { seq, rev } = event.data;
           if ((steps.get(seq) ?? -1) >= rev) return false;
           steps.set(seq, rev);
+        } else if (event.kind === "under_way") {
+          const { instance, steps } = event.data;
+          const now = JSON.stringify([instance, steps]);
+          if (now === underWay) return false;
+          underWay = now;
         } else if (event.kind === "run") {
           // The operations of a revision come before the run that stands at it.
           after = event.data.rev;

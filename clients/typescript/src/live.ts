@@ -50,6 +50,7 @@ export class LiveStream {
   #state: LiveState = "idle";
   #last: string | undefined;
   #failures = 0;
+  #heardAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watchdog: ReturnType<typeof setTimeout> | undefined;
 
@@ -66,6 +67,11 @@ export class LiveStream {
   /** The last position in the list's changes. */
   get position(): string | undefined {
     return this.#last;
+  }
+
+  /** When the server last said anything, by the clock here; 0 if it never has. */
+  get heardAt(): number {
+    return this.#heardAt;
   }
 
   /** Begins at a position unless one is known already. */
@@ -107,7 +113,7 @@ export class LiveStream {
       this.#seen(event);
       this.#options.onResync?.();
     });
-    source.addEventListener("ping", () => this.#watch());
+    source.addEventListener("ping", () => this.#heard());
     source.addEventListener("bye", (event) => {
       // Whoever may not follow any more is told so; else the server stops, or another one answers.
       const { reason } = JSON.parse(event.data) as { reason?: string };
@@ -131,6 +137,11 @@ export class LiveStream {
 
   #seen(event: MessageEvent): void {
     if (event.lastEventId) this.#last = event.lastEventId;
+    this.#heard();
+  }
+
+  #heard(): void {
+    this.#heardAt = Date.now();
     this.#watch();
   }
 

@@ -370,6 +370,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runs/{id}/payloads/{part}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Downloads what went into a run or what came out, whole, however large it is. */
+        get: operations["download_run_payload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{id}/resume": {
         parameters: {
             query?: never;
@@ -481,6 +498,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runs/{id}/steps/{seq}/payload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Downloads the result of an operation, or what a worker was asked, whole. */
+        get: operations["download_step_payload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{id}/stream": {
         parameters: {
             query?: never;
@@ -490,8 +524,8 @@ export interface paths {
         };
         /**
          * Streams a run as it gets on.
-         * @description `checkpoint` events carry operations that changed, `run` events where the run stands; the first
-         *     `run` event comes at once. The `id` of an event is the run's revision: a client that sends it as
+         * @description `checkpoint` events carry operations that changed, `under_way` events the steps that execute now
+         *     (`UnderWayView`), `run` events where the run stands; the first `run` event comes at once. The `id` of an event is the run's revision: a client that sends it as
          *     `Last-Event-ID` gets what changed since. `end` follows once the run has ended; close the stream
          *     then. `bye` says that nothing more comes: its `reason` is `stopping` if this instance stops,
          *     `signed_out` if whoever follows may not any more. Comments are heartbeats.
@@ -1119,7 +1153,7 @@ export interface components {
             /** @description Why, for the log. */
             reason?: string | null;
         };
-        /** @description Any JSON value; `{"truncated": true, "bytes": n}` stands for one of more than 64 KiB, `{"hidden": true, "bytes": n}` for one that is not shown to whoever asks, `{"opaque": true, "bytes": n}` for one that is no JSON. */
+        /** @description Any JSON value; `{"truncated": true, "bytes": n}` stands for one of more than 64 KiB, with how it begins as `preview` in an answer about it alone; `{"hidden": true, "bytes": n}` for one that is not shown to whoever asks, `{"opaque": true, "bytes": n}` for one that is no JSON. */
         JsonValue: unknown;
         /** @description What an `ev` event of the stream carries. */
         LiveEvent: {
@@ -1134,6 +1168,13 @@ export interface components {
             data: components["schemas"]["CheckpointView"];
             /** @enum {string} */
             kind: "step";
+            /** @description `run:<id>`. */
+            topic: string;
+        } | {
+            /** @description The steps. */
+            data: components["schemas"]["UnderWayView"];
+            /** @enum {string} */
+            kind: "under_way";
             /** @description `run:<id>`. */
             topic: string;
         } | {
@@ -1325,6 +1366,8 @@ export interface components {
              * @description The position from which to go on (`from_seq`) where the timeline was cut; absent at the end.
              */
             timeline_next?: number | null;
+            /** @description Which of its steps execute now. They are not in the timeline before they have ended. */
+            under_way: components["schemas"]["UnderWayView"];
             /** @description What it waits for. */
             waiting_for: components["schemas"]["WaitingView"][];
         };
@@ -1568,6 +1611,9 @@ export interface components {
             /** @enum {string} */
             type: "sub";
         } | {
+            /** @enum {string} */
+            type: "taken";
+        } | {
             /** @description Its id. */
             run_id: string;
             /** @enum {string} */
@@ -1585,6 +1631,35 @@ export interface components {
              * @description The attempt that reported it.
              */
             attempt: number;
+        };
+        /** @description An attempt of a step whose body executes now. */
+        StepUnderWayView: {
+            /**
+             * Format: int32
+             * @description Which attempt it is, from 1.
+             */
+            attempt: number;
+            /**
+             * Format: int64
+             * @description When this attempt began.
+             */
+            began_at: number;
+            /** @description `step`, `transaction` or `compensation`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Its position.
+             */
+            seq: number;
+            /** @description Where the code asked for it and in which build. */
+            site: string;
+            /**
+             * Format: int64
+             * @description When the workflow asked for the step.
+             */
+            started_at: number;
         };
         /**
          * @description What the newest runs say together. It covers as many as can be read without disturbing the
@@ -1636,8 +1711,29 @@ export interface components {
             value?: unknown;
         };
         /**
-         * @description What `cancel?compensate=true` would undo as the run stands. The source of the workflow says it;
-         *     nothing is executed to find out.
+         * @description Who holds a run, and which of its steps execute there now.
+         *
+         *     That a step has begun is not stored, so only the instance that holds the run knows.
+         */
+        UnderWayView: {
+            /**
+             * Format: int64
+             * @description As of when: a step may have ended a moment later.
+             */
+            at: number;
+            /** @description The instance that holds the run in memory; absent if none does. */
+            instance?: string | null;
+            /**
+             * @description Whether it is the one that answers. If another one is, which steps are under way is not
+             *     known here.
+             */
+            is_here: boolean;
+            /** @description The steps, by position. Empty unless `is_here`. */
+            steps: components["schemas"]["StepUnderWayView"][];
+        };
+        /**
+         * @description What `cancel?compensate=true` would undo as the run stands. The workflow's code says it: it
+         *     replays the run's history at the instance that answers, which starts nothing and changes nothing.
          */
         UndoView: {
             /** @description Steps without an undo: they stay done. */
@@ -1646,7 +1742,10 @@ export interface components {
             run_id: string;
             /** @description Steps that would be undone, in the order in which they would be. */
             undone: components["schemas"]["DoneStepView"][];
-            /** @description Steps of which the source that is registered at this instance does not tell. */
+            /**
+             * @description Steps of which this instance does not know whether they would be undone, because it does not
+             *     have the code, or has one that does not fit.
+             */
             unknown: components["schemas"]["DoneStepView"][];
         };
         /** @description An update to send. */
@@ -3715,6 +3814,85 @@ export interface operations {
             };
         };
     };
+    download_run_payload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id. */
+                id: string;
+                /** @description Which one. */
+                part: "input" | "output";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The payload, as a file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description There is no such part. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host or the login does not know whoever asks. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such run, or it has no output. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cannot be a run's id. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store does not answer, or not in time. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     resume_run: {
         parameters: {
             query?: never;
@@ -4268,6 +4446,85 @@ export interface operations {
                 };
             };
             /** @description There is no such run, or it has not come that far. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cannot be a run's id. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store does not answer, or not in time. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download_step_payload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id. */
+                id: string;
+                /** @description The operation's position. */
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The payload, as a file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description The position is no number. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host or the login does not know whoever asks. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such operation, or it has no result yet. */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -5,6 +5,12 @@ import { onReturn, signedOut } from "../lib/session";
 
 export const durable = durableClient({ baseUrl: apiUrl });
 
+/** Where a payload of a run, or that of an operation, can be had whole. */
+export const payloadHref = (id: string, part: "input" | "output" | number): string => {
+  const below = typeof part === "number" ? `steps/${part}/payload` : `payloads/${part}`;
+  return `${apiUrl}/runs/${encodeURIComponent(id)}/${below}`;
+};
+
 /** Whatever is refused for want of a session asks for one. */
 const onError = (error: unknown) => {
   if (error instanceof DurableError && error.status === 401) signedOut();

@@ -1,4 +1,4 @@
-import type { RunDetail, RunFilter } from "@durable/client";
+import type { RunDetail, RunFilter, UnderWay } from "@durable/client";
 import {
   infiniteQueryOptions,
   keepPreviousData,
@@ -7,7 +7,7 @@ import {
 } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { May } from "../lib/allowed";
-import type { Search } from "../lib/search";
+import { type Search, wordsOf } from "../lib/search";
 import { durable } from "./client";
 
 /** Rows on a page of the list. */
@@ -26,10 +26,11 @@ export function filterOf(search: Search): RunFilter {
     tag: search.tag,
     parent: search.parent,
     id_prefix: search.idPrefix,
-    since: ago(search.newerMs),
-    until: ago(search.olderMs),
+    since: search.from ?? ago(search.newerMs),
+    until: search.to ?? ago(search.olderMs),
     namespace: search.namespace,
     attr: search.attributes,
+    q: wordsOf(search),
   };
 }
 
@@ -96,6 +97,9 @@ export const forkQuery = (id: string, rev: number, fromSeq: number | undefined) 
     gcTime: 0,
   });
 
+/** Nothing is known of steps under way. */
+const NOBODY: UnderWay = { is_here: false, at: 0, steps: [] };
+
 /** The most operations that a page shows. */
 const MOST_OPERATIONS = 20_000;
 
@@ -111,9 +115,19 @@ export const runQuery = (id: string) =>
         first.timeline.push(...page.timeline);
         next = page.timeline_next;
       }
-      return { ...first, timeline_next: next };
+      // An instance of an older build may answer in the middle of a roll-out.
+      return { ...first, under_way: first.under_way ?? NOBODY, timeline_next: next };
     },
     staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** A first look at a run: its first operations, without payloads. */
+export const peekQuery = (id: string, rev: number) =>
+  queryOptions({
+    queryKey: ["peek", id, rev],
+    queryFn: ({ signal }) => durable.run(id, { signal }),
+    placeholderData: keepPreviousData,
+    gcTime: 30_000,
   });
 
 export const explainQuery = (id: string, rev: number) =>
@@ -127,6 +141,15 @@ export const payloadsQuery = (id: string, rev: number) =>
   queryOptions({
     queryKey: ["payloads", id, rev],
     queryFn: ({ signal }) => durable.payloads(id, signal),
+    placeholderData: keepPreviousData,
+    gcTime: 30_000,
+  });
+
+/** What a run published under a key, as of the operation that did. */
+export const publishedQuery = (id: string, key: string, seq: number) =>
+  queryOptions({
+    queryKey: ["published", id, key, seq],
+    queryFn: ({ signal }) => durable.published(id, key, signal),
     placeholderData: keepPreviousData,
     gcTime: 30_000,
   });

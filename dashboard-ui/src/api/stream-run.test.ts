@@ -94,6 +94,21 @@ describe("streamRun", () => {
     expect(last().isClosed).toBe(true);
   });
 
+  it("tells of the steps that execute when they are others", () => {
+    const onUnderWay = vi.fn();
+    client.streamRun("order-7", { onUnderWay });
+    const say = (at: number, ...seqs: number[]) =>
+      last().say("ev", {
+        kind: "under_way",
+        topic,
+        data: { instance: "i", is_here: true, at, steps: seqs.map((seq) => ({ seq })) },
+      });
+    say(1, 0);
+    say(2, 0);
+    say(3, 1);
+    expect(onUnderWay.mock.calls.map(([it]) => it.at)).toEqual([1, 3]);
+  });
+
   it("says when whoever follows may not any more", async () => {
     vi.stubGlobal("fetch", async () => new Response("{}", { status: 401 }));
     const onRefused = vi.fn();

@@ -3,7 +3,7 @@
  * meanwhile. This only keeps away what it would refuse.
  */
 import type { Checkpoint, RunSummary } from "@durable/client";
-import { isOpen } from "./outline";
+import { isOpen, isRunning } from "./outline";
 import { canCancel, canRetry } from "./status";
 
 /** What whoever looks is allowed, and what the server offers. */
@@ -79,7 +79,7 @@ export const canSkip = (run: Standing, step: Checkpoint, may: May): boolean =>
   may.administer &&
   may.offers("skip_step") &&
   TAKES_RESULTS.includes(run.status) &&
-  (isOpen(step) || step.status === "fatal");
+  ((isOpen(step) && !isRunning(step)) || step.status === "fatal");
 
 /** The runs that an operation has started or waits for, each once. */
 export const runsOf = (step: Checkpoint): string[] => [

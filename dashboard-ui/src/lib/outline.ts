@@ -53,8 +53,12 @@ export const isCapture = (step: Checkpoint): boolean => CAPTURES.has(step.kind);
 const HAS_FAILED = new Set(["failed", "fatal", "timed_out"]);
 
 export const hasFailed = (step: Checkpoint): boolean => HAS_FAILED.has(step.status);
+const IS_RUNNING = new Set(["running", "last_seen_running"]);
+
+/** Whether the operation is a step under way: see `under-way.ts`. */
+export const isRunning = (step: Checkpoint): boolean => IS_RUNNING.has(step.status);
 export const isOpen = (step: Checkpoint): boolean =>
-  step.status === "waiting" || step.status === "retrying";
+  step.status === "waiting" || step.status === "retrying" || isRunning(step);
 
 /** Names that differ in their numbers only count as one: `price line 7`. */
 const shape = (step: Checkpoint): string => `${step.kind} ${step.name.replace(/\d+/g, "#")}`;

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import table from "../../../clients/search-grammar.json";
-import { matches, parseSearch, span, token, without, withStatuses, withToken } from "./search";
+import {
+  matches,
+  parseSearch,
+  span,
+  token,
+  without,
+  withStatuses,
+  withToken,
+  wordsOf,
+} from "./search";
 
 const read = (text: string) => parseSearch(text).search;
 
@@ -46,8 +55,15 @@ describe("changing a query", () => {
       "status:dead,running tag:web x",
     );
     expect(withStatuses("is:waiting tag:web", [])).toBe("tag:web");
+    expect(withStatuses("-status:dead -tag:web", ["failed"])).toBe("status:failed -tag:web");
     expect(without('status:failed tag:"a b" x', "tag")).toBe("status:failed x");
     expect(withToken("tag:web workflow:a", "workflow", "b c")).toBe('tag:web workflow:"b c"');
+  });
+
+  it("writes for the API what it takes in words alone", () => {
+    const text = '-workflow:a -workflow:"b c" -tag:x -namespace:n has:children -has:parent';
+    expect(wordsOf(read(`status:failed ${text} tag:web`))).toBe(text);
+    expect(wordsOf(read("tag:web"))).toBeUndefined();
   });
 
   it("writes tokens that read back", () => {
@@ -87,6 +103,13 @@ describe("matching rows", () => {
     ["attr:total:gt:120", false],
     ["attr:total:eq:pro", false],
     ["attr:none:ne:1", false],
+    ["-status:failed", false],
+    ["-status:dead", true],
+    ["-tag:web", false],
+    ["-tag:mobile -workflow:other -namespace:other", true],
+    ["-workflow:checkout", false],
+    ["has:parent", true],
+    ["-has:parent", false],
   ])("%j: %s", (text, expected) => {
     expect(matches(read(text), run, 1_030_000)).toBe(expected);
   });

@@ -8,6 +8,8 @@
  * - `namespace:acme`: in this namespace
  * - `attr:total:gte:100`: with such a search attribute, as `key:op:value`; several all hold
  * - `newer:1h`, `older:2d`: started within or before that time
+ * - `has:children`, `has:parent`: that have started others, that another one has started
+ * - `-status:dead`, `-workflow:a`, `-tag:web`, `-namespace:acme`, `-has:parent`: those without it
  * - quotes keep blanks together: `tag:"big customer"`
  */
 import { STATUSES } from "./status";
@@ -27,6 +29,14 @@ export interface Search {
   namespace?: string;
   /** Conditions on search attributes, each as `key:op:value`. */
   attributes?: string[];
+  notWorkflows?: string[];
+  notTags?: string[];
+  notNamespaces?: string[];
+  hasChildren?: boolean;
+  hasParent?: boolean;
+  /** Started then or later, in milliseconds since 1970; the address says it. */
+  from?: number;
+  to?: number;
 }
 
 /** A part of a query, with its place in the text. */
@@ -55,16 +65,19 @@ export const KEYS = [
   "older",
   "attr",
   "namespace",
+  "has",
 ] as const;
 
-const GROUPS: Record<string, string[]> = {
-  active: ["pending", "running", "suspended", "cancelling"],
-  waiting: ["suspended"],
-  broken: ["failed", "dead", "blocked", "compensation_failed"],
-  ended: ["completed", "failed", "cancelled", "dead", "compensation_failed"],
-};
+const GROUPS = new Map<string, string[]>(
+  Object.entries({
+    active: ["pending", "running", "suspended", "cancelling"],
+    waiting: ["suspended"],
+    broken: ["failed", "dead", "blocked", "compensation_failed"],
+    ended: ["completed", "failed", "cancelled", "dead", "compensation_failed"],
+  }),
+);
 
-const TOKEN = /\s*(?:(\w+):)?(?:"([^"]*)("|$)|([^\s"]+)|(?=\s|$))/y;
+const TOKEN = /\s*(?:(-?\w+):)?(?:"([^"]*)("|$)|([^\s"]+)|(?=\s|$))/y;
 
 /** Cuts a query into tokens. */
 function cut(text: string): Token[] {
@@ -113,21 +126,62 @@ export function span(text: string): number | undefined {
 /** Reads a query. What can be understood counts, whatever else stands in it. */
 export function parseSearch(text: string): ParsedSearch {
   const search: Search = { statuses: [] };
+  const not: string[] = [];
   const tokens = cut(text).map((token) => {
-    const problem = token.problem ?? take(search, token);
+    const problem =
+      token.problem ??
+      take(search, not, token) ??
+      (leftOf(search.statuses, not) === undefined ? "it leaves no status" : undefined);
     return problem === undefined ? token : { ...token, problem };
   });
+  // A search that leaves none has a problem; until that is mended all of it counts.
+  search.statuses = leftOf(search.statuses, not) ?? search.statuses;
   const problem = tokens.find((token) => token.problem !== undefined);
   return problem === undefined ? { search, tokens } : { search, tokens, problem };
 }
 
-/** Adds a token to the search; returns what is wrong with it. */
-function take(search: Search, { key, value }: Token): string | undefined {
+/** What is left of the statuses that are asked for; `undefined` if nothing is. */
+function leftOf(asked: string[], not: string[]): string[] | undefined {
+  if (not.length === 0) return asked;
+  const left = (asked.length === 0 ? [...STATUSES] : asked).filter((it) => !not.includes(it));
+  return left.length === 0 ? undefined : left;
+}
+
+/** The most that can be left out. */
+const MOST_NOT = 16;
+
+const NOT = {
+  "-workflow": "notWorkflows",
+  "-tag": "notTags",
+  "-namespace": "notNamespaces",
+} as const;
+
+/** Adds a token to the search, or to the statuses to leave out; returns what is wrong with it. */
+function take(search: Search, not: string[], { key, value }: Token): string | undefined {
   if (value === "") return `nothing stands behind \`${key}:\``;
   switch (key) {
     case "status":
     case "is":
-      return takeStatuses(search, value);
+      return takeStatuses(search.statuses, value);
+    case "-status":
+    case "-is":
+      return takeStatuses(not, value);
+    case "has":
+    case "-has": {
+      const field = HAS.get(value.toLowerCase());
+      if (field === undefined) return "a run has `children` or a `parent`";
+      if (search[field] !== undefined) return "it may stand once";
+      search[field] = key === "has";
+      return undefined;
+    }
+    case "-workflow":
+    case "-tag":
+    case "-namespace": {
+      const all = Object.values(NOT).flatMap((field) => search[field] ?? []);
+      if (all.length === MOST_NOT) return `no more than ${MOST_NOT} can be left out`;
+      search[NOT[key]] = [...(search[NOT[key]] ?? []), value];
+      return undefined;
+    }
     case "attr":
       if (!CONDITION.test(value)) {
         return "an attribute is asked for as `key:op:value`, with eq, ne, gt, gte, lt or lte";
@@ -159,18 +213,35 @@ function take(search: Search, { key, value }: Token): string | undefined {
   }
 }
 
-function takeStatuses(search: Search, value: string): string | undefined {
+const HAS = new Map<string, "hasChildren" | "hasParent">([
+  ["children", "hasChildren"],
+  ["parent", "hasParent"],
+]);
+
+function takeStatuses(statuses: string[], value: string): string | undefined {
   for (const word of value.toLowerCase().split(",")) {
-    const meant = GROUPS[word] ?? (STATUSES.includes(word as never) ? [word] : undefined);
+    const meant = GROUPS.get(word) ?? (STATUSES.includes(word as never) ? [word] : undefined);
     if (meant === undefined) return `\`${word}\` is no status`;
     for (const status of meant) {
-      if (!search.statuses.includes(status)) search.statuses.push(status);
+      if (!statuses.includes(status)) statuses.push(status);
     }
   }
   return undefined;
 }
 
 const quote = (value: string) => (/[\s"]/.test(value) ? `"${value.replaceAll('"', "")}"` : value);
+
+/** What the API takes in words alone: what is left out, and what runs have. */
+export function wordsOf(search: Search): string | undefined {
+  const words = Object.entries(NOT).flatMap(([key, field]) =>
+    (search[field] ?? []).map((value) => token(key, value)),
+  );
+  for (const [value, field] of HAS) {
+    const has = search[field];
+    if (has !== undefined) words.push(token(has ? "has" : "-has", value));
+  }
+  return words.length === 0 ? undefined : words.join(" ");
+}
 
 /** One token as it is written. */
 export const token = (key: string, value: string): string => `${key}:${quote(value)}`;
@@ -188,7 +259,7 @@ export function withToken(text: string, key: string, value: string): string {
 
 /** The same query with these statuses, and no others. */
 export function withStatuses(text: string, statuses: string[]): string {
-  const rest = without(text, "status", "is");
+  const rest = without(text, "status", "is", "-status", "-is");
   return statuses.length === 0 ? rest : `${token("status", statuses.join(","))} ${rest}`.trim();
 }
 
@@ -224,7 +295,7 @@ function holds(condition: string, attributes: Record<string, unknown> = {}): boo
   return op === "lt" ? found < asked : found <= asked;
 }
 
-/** Whether a run is one that the search is about. */
+/** Whether a run is one that the search is about, as far as its row tells: not of its children. */
 export function matches(search: Search, run: Searchable, now: number): boolean {
   return (
     (search.statuses.length === 0 || search.statuses.includes(run.status)) &&
@@ -232,9 +303,15 @@ export function matches(search: Search, run: Searchable, now: number): boolean {
     (search.tag === undefined || run.tags.includes(search.tag)) &&
     (search.parent === undefined || run.parent === search.parent) &&
     (search.idPrefix === undefined || run.id.startsWith(search.idPrefix)) &&
+    (search.from === undefined || run.created_at >= search.from) &&
+    (search.to === undefined || run.created_at <= search.to) &&
     (search.newerMs === undefined || run.created_at >= now - search.newerMs) &&
     (search.olderMs === undefined || run.created_at <= now - search.olderMs) &&
     (search.namespace === undefined || search.namespace === run.namespace) &&
-    (search.attributes ?? []).every((it) => holds(it, run.attributes))
+    (search.attributes ?? []).every((it) => holds(it, run.attributes)) &&
+    !(search.notWorkflows ?? []).includes(run.workflow) &&
+    !(search.notTags ?? []).some((tag) => run.tags.includes(tag)) &&
+    !(search.notNamespaces ?? []).includes(run.namespace ?? "") &&
+    (search.hasParent === undefined || search.hasParent === (run.parent != null))
   );
 }

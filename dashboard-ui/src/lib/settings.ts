@@ -93,6 +93,25 @@ export function removeView(name: string): void {
   notify();
 }
 
+/** The columns of the list that somebody has chosen; `undefined` for the usual ones. */
+const COLUMNS = `durable:columns:${basePath}`;
+let columns = read(COLUMNS) || undefined;
+export const useColumns = (): string | undefined => useSyncExternalStore(subscribe, () => columns);
+export function saveColumns(chosen: string | undefined): void {
+  columns = chosen;
+  write(COLUMNS, chosen ?? "");
+  notify();
+}
+
+/** Whether the rail of pages shows their shapes alone. */
+let isNarrow = read("durable:rail") === "narrow";
+export const useNarrow = (): boolean => useSyncExternalStore(subscribe, () => isNarrow);
+export function toggleNarrow(): void {
+  isNarrow = !isNarrow;
+  write("durable:rail", isNarrow ? "narrow" : "wide");
+  notify();
+}
+
 /** Single-key shortcuts can be switched off (WCAG 2.1.4). */
 let keysOn = read("durable:keys") !== "off";
 export const useKeysOn = (): boolean => useSyncExternalStore(subscribe, () => keysOn);

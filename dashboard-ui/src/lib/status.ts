@@ -9,6 +9,7 @@ import {
   GitFork,
   Hand,
   Hourglass,
+  Loader,
   LoaderCircle,
   type LucideIcon,
   Megaphone,
@@ -112,6 +113,8 @@ const RUNS: Record<string, StatusLook> = {
 };
 
 const STEPS: Record<string, StatusLook> = {
+  running: RUNS.running!,
+  last_seen_running: { label: "Running when last seen", tone: "pending", icon: Loader },
   waiting: { label: "Waiting", tone: "waiting", icon: CirclePause },
   retrying: { label: "Retrying", tone: "attention", icon: RotateCw },
   completed: { label: "Completed", tone: "completed", icon: Check },

@@ -72,6 +72,11 @@ class Live {
     return this.#badge;
   }
 
+  /** When the server last said anything. */
+  get heardAt(): number {
+    return this.#stream.heardAt;
+  }
+
   subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -169,8 +174,8 @@ class Live {
     queryClient.setQueriesData<InfiniteData<RunList>>({ queryKey: ["runs"] }, (list) =>
       patchList(list, rows),
     );
-    for (const [id, { row, steps }] of runs) {
-      queryClient.setQueryData(runQuery(id).queryKey, (known) => patchDetail(known, row, steps));
+    for (const [id, changes] of runs) {
+      queryClient.setQueryData(runQuery(id).queryKey, (known) => patchDetail(known, changes));
     }
     for (const listener of this.#rowListeners) for (const row of rows.values()) listener(row);
     if (many) void queryClient.invalidateQueries({ queryKey: ["runs"] });

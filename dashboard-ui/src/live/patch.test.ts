@@ -1,4 +1,11 @@
-import type { Checkpoint, LiveEvent, RunDetail, RunList, RunSummary } from "@durable/client";
+import type {
+  Checkpoint,
+  LiveEvent,
+  RunDetail,
+  RunList,
+  RunSummary,
+  UnderWay,
+} from "@durable/client";
 import type { InfiniteData } from "@tanstack/react-query";
 import { describe, expect, it } from "vitest";
 import { fold, patchDetail, patchList } from "./patch";
@@ -32,6 +39,8 @@ const step = (seq: number, rev: number): Checkpoint => ({
   started_at: 0,
   rev,
 });
+
+const nobody = (at: number): UnderWay => ({ instance: null, is_here: false, at, steps: [] });
 
 const told = (data: RunSummary, topic = "runs"): LiveEvent => ({ kind: "run", topic, data });
 
@@ -95,6 +104,7 @@ describe("patching a run", () => {
     run: { ...row("a", 2), input: null },
     timeline: [step(0, 1), step(1, 2)],
     waiting_for: [],
+    under_way: nobody(1),
     operations: 2,
   };
 
@@ -104,7 +114,7 @@ describe("patching a run", () => {
       [1, step(1, 3)],
       [2, step(2, 4)],
     ]);
-    const after = patchDetail(detail, row("a", 4), steps)!;
+    const after = patchDetail(detail, { row: row("a", 4), steps })!;
     expect(after.timeline.map((it) => [it.seq, it.rev])).toEqual([
       [0, 1],
       [1, 3],
@@ -117,6 +127,19 @@ describe("patching a run", () => {
   });
 
   it("is the same run if nothing is new", () => {
-    expect(patchDetail(detail, row("a", 1), new Map([[1, step(1, 2)]]))).toBe(detail);
+    const steps = new Map([[1, step(1, 2)]]);
+    expect(patchDetail(detail, { row: row("a", 1), steps })).toBe(detail);
+  });
+
+  it("takes the last word on what is under way", () => {
+    const { runs } = fold([
+      { kind: "under_way", topic: "run:a", data: nobody(5) },
+      { kind: "under_way", topic: "run:a", data: nobody(7) },
+    ]);
+    const after = patchDetail(detail, runs.get("a")!)!;
+    expect(after.under_way.at).toBe(7);
+    expect(after.timeline).toBe(detail.timeline);
+    // What was read meanwhile is newer than what was told before.
+    expect(patchDetail(after, { steps: new Map(), underWay: nobody(6) })).toBe(after);
   });
 });

@@ -2,15 +2,30 @@
  * What events do to cached answers. Whatever an event does not touch keeps its identity, so that
  * rows which did not change are not drawn again.
  */
-import type { Checkpoint, LiveEvent, RunDetail, RunList, RunSummary } from "@durable/client";
+import type {
+  Checkpoint,
+  LiveEvent,
+  RunDetail,
+  RunList,
+  RunSummary,
+  UnderWay,
+} from "@durable/client";
 import type { InfiniteData } from "@tanstack/react-query";
+
+/** What is new about a run that is followed. */
+export interface Changes {
+  row?: RunSummary;
+  steps: Map<number, Checkpoint>;
+  underWay?: UnderWay;
+  gone: boolean;
+}
 
 /** Events folded to the last one of each run and each operation. */
 export interface Folded {
   /** Rows of the list, by id. */
   rows: Map<string, RunSummary>;
   /** Runs that are followed, by id. */
-  runs: Map<string, { row?: RunSummary; steps: Map<number, Checkpoint>; gone: boolean }>;
+  runs: Map<string, Changes>;
   /** Whether lists are better read again. */
   many: boolean;
 }
@@ -37,6 +52,7 @@ export function fold(events: LiveEvent[]): Folded {
     if (event.kind === "many") folded.many = true;
     else if (event.kind === "gone") followed(event.topic).gone = true;
     else if (event.kind === "step") followed(event.topic).steps.set(event.data.seq, event.data);
+    else if (event.kind === "under_way") followed(event.topic).underWay = event.data;
     else {
       const row = event.data;
       const known = folded.rows.get(row.id);
@@ -72,16 +88,20 @@ export function patchList(
 /** The run with what changed; the same if nothing did. */
 export function patchDetail(
   detail: RunDetail | undefined,
-  row: RunSummary | undefined,
-  steps: Map<number, Checkpoint>,
+  { row, steps, underWay }: Pick<Changes, "row" | "steps" | "underWay">,
 ): RunDetail | undefined {
   if (detail === undefined) return detail;
   const run =
     row !== undefined && isNewer(row, detail.run) ? { ...detail.run, ...row } : detail.run;
   const timeline = patchSteps(detail.timeline, steps);
-  if (run === detail.run && timeline === detail.timeline) return detail;
+  // What was read after it was told is the newer word.
+  const under_way =
+    underWay !== undefined && underWay.at >= detail.under_way.at ? underWay : detail.under_way;
+  if (run === detail.run && timeline === detail.timeline && under_way === detail.under_way) {
+    return detail;
+  }
   const operations = Math.max(detail.operations, timeline.length);
-  return { ...detail, run, timeline, operations };
+  return { ...detail, run, timeline, under_way, operations };
 }
 
 function patchSteps(known: Checkpoint[], steps: Map<number, Checkpoint>): Checkpoint[] {

@@ -1,19 +1,24 @@
 /** Failed runs by reason: the same reason once, however many runs it has met. */
-import type { FailureGroup } from "@durable/client";
+import type { Batch, FailureGroup } from "@durable/client";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Bug, CircleCheckBig } from "lucide-react";
-import { failuresQuery } from "../api/queries";
+import { Bug, CircleCheckBig, RotateCw } from "lucide-react";
+import { useState } from "react";
+import { failuresQuery, useMay } from "../api/queries";
 import { count } from "../lib/format";
-import { token } from "../lib/search";
+import { type Search, token } from "../lib/search";
 import { runLook } from "../lib/status";
-import { Card, Empty, LookIcon, PageHead, Skeleton, Trouble, useTitle } from "../ui/kit";
+import { BatchDialog, BatchTray } from "../ui/batch";
+import { Button, Card, Empty, LookIcon, PageHead, Skeleton, Trouble, useTitle } from "../ui/kit";
 import { Ago, At } from "../ui/time";
 
 export default function Errors(): React.JSX.Element {
   useTitle("Errors");
   const { data, error, isPending, refetch } = useQuery(failuresQuery);
   const groups = data?.groups ?? [];
+  // Here and not in the groups: one that is retried is gone before its runs are all told.
+  const [asks, setAsks] = useState<Search>();
+  const [batch, setBatch] = useState<Batch>();
   return (
     <>
       <PageHead title="Errors" aside={data && !data.is_complete && "by the newest failed runs"} />
@@ -28,15 +33,29 @@ export default function Errors(): React.JSX.Element {
       ) : (
         <div className="flex flex-col gap-3 px-4 pb-8">
           {groups.map((group) => (
-            <Group key={`${group.workflow} ${group.code} ${group.fingerprint}`} group={group} />
+            <Group
+              key={`${group.workflow} ${group.code} ${group.fingerprint}`}
+              group={group}
+              onRetry={setAsks}
+            />
           ))}
         </div>
       )}
+      {asks && (
+        <BatchDialog
+          action="retry"
+          search={asks}
+          onBegin={setBatch}
+          onClose={() => setAsks(undefined)}
+        />
+      )}
+      {batch && <BatchTray key={batch.id} batch={batch} onClose={() => setBatch(undefined)} />}
     </>
   );
 }
 
-function Group({ group }: { group: FailureGroup }) {
+function Group({ group, onRetry }: { group: FailureGroup; onRetry: (which: Search) => void }) {
+  const may = useMay();
   const statuses = Object.entries(group.statuses as Record<string, number>);
   const broken = statuses.map(([status]) => status).join(",");
   return (
@@ -79,12 +98,22 @@ function Group({ group }: { group: FailureGroup }) {
           >
             Newest run
           </Link>
+          {may.act && (
+            <Button
+              icon={RotateCw}
+              onClick={() =>
+                onRetry({ statuses: Object.keys(group.statuses), workflow: group.workflow })
+              }
+            >
+              Retry all of this workflow…
+            </Button>
+          )}
           <Link
             to="/runs"
             search={{ q: `${token("workflow", group.workflow)} status:${broken}` }}
             className="inline-flex h-7 items-center rounded-control border border-line px-2.5 text-dense font-medium hover:bg-raised"
           >
-            Runs of this workflow that failed
+            All failed runs of this workflow
           </Link>
         </div>
       </div>

@@ -1,7 +1,7 @@
 /** Is anything broken, what is going on, what has been going on. */
 import type { RunSummary, Survey } from "@durable/client";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { CircleCheckBig } from "lucide-react";
 import { lazy, Suspense, useMemo } from "react";
 import { failuresQuery, runsQuery, surveyQuery } from "../api/queries";
@@ -11,7 +11,7 @@ import { runLook, STATUSES, TONE_FILL } from "../lib/status";
 import { Card, cx, LookIcon, PageHead, RunState, Skeleton, Trouble, useTitle } from "../ui/kit";
 import { Ago, Took } from "../ui/time";
 import { FirstSteps } from "./first-steps";
-import { Why } from "./runs";
+import { Why } from "./runs-row";
 
 const Chart = lazy(() => import("../ui/chart"));
 
@@ -19,6 +19,7 @@ const WAITING = parseSearch("status:suspended").search;
 
 export default function Overview(): React.JSX.Element {
   useTitle("Overview");
+  const navigate = useNavigate();
   const { data: survey, error, isPending, refetch } = useQuery(surveyQuery);
   if (isPending) {
     return (
@@ -68,7 +69,10 @@ export default function Overview(): React.JSX.Element {
         >
           {survey.ended.length > 0 ? (
             <Suspense fallback={<div className="h-[240px]" />}>
-              <Chart ended={survey.ended} />
+              <Chart
+                ended={survey.ended}
+                onPick={(from, to) => void navigate({ to: "/runs", search: { from, to } })}
+              />
             </Suspense>
           ) : (
             <p className="px-3 py-8 text-center text-dim">No run has ended yet.</p>

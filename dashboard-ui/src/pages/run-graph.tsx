@@ -26,6 +26,7 @@ import {
   type Item,
   isCapture,
   isOpen,
+  isRunning,
   levels,
   outline,
   title,
@@ -42,7 +43,10 @@ const FRAME = 14;
 /** Members of a fan in one line of its frame. */
 const PER_LINE = 4;
 
-type StepNode = Node<{ step: Checkpoint; isPicked: boolean; isOver: boolean }, "step">;
+type StepNode = Node<
+  { step: Checkpoint; asOf: number | undefined; isPicked: boolean; isOver: boolean },
+  "step"
+>;
 type FoldNode = Node<{ fold: FoldItem }, "fold">;
 type GhostNode = Node<{ name: string; kind: string; isSure: boolean }, "ghost">;
 type FrameNode = Node<{ count: number }, "frame">;
@@ -60,7 +64,7 @@ const Handles = () => (
 const useIsFar = () => useStore((state) => state.transform[2] < 0.55);
 
 const StepCard = memo(function StepCard({ data }: NodeProps<StepNode>) {
-  const { step, isPicked, isOver } = data;
+  const { step, asOf, isPicked, isOver } = data;
   const isFar = useIsFar();
   const waits = isOpen(step) && !isOver;
   const look = stepLook(step.kind, isOpen(step) && isOver ? "abandoned" : step.status);
@@ -86,7 +90,9 @@ const StepCard = memo(function StepCard({ data }: NodeProps<StepNode>) {
               {step.attempt > 1 && ` ×${step.attempt}`}
             </span>
             <span>
-              {waits ? (
+              {waits && isRunning(step) && asOf !== undefined ? (
+                <>then {duration(asOf - step.started_at)}</>
+              ) : waits ? (
                 <For from={step.started_at} />
               ) : (
                 step.finished_at != null && duration(step.finished_at - step.started_at)
@@ -174,10 +180,13 @@ interface Placed {
 
 export default function RunGraph({
   detail,
+  asOf,
   picked,
   onPick,
 }: {
   detail: RunDetail;
+  /** From when what is known of steps under way is, unless that is now. */
+  asOf: number | undefined;
   picked: number | undefined;
   onPick: (seq: number | undefined) => void;
 }) {
@@ -193,8 +202,8 @@ export default function RunGraph({
   const steps = useMemo(() => timeline.filter((step) => !isCapture(step)), [timeline]);
   const rows = useMemo(() => levels(outline(steps, opened)), [steps, opened]);
   const placed = useMemo(
-    () => place(rows, run.is_terminal ? [] : ghosts(shape, timeline), run, picked),
-    [rows, shape, timeline, run, picked],
+    () => place(rows, run.is_terminal ? [] : ghosts(shape, timeline), run, picked, asOf),
+    [rows, shape, timeline, run, picked, asOf],
   );
   const first = useMemo(() => {
     const bad = steps.find(hasFailed) ?? steps.find(isOpen);
@@ -276,6 +285,7 @@ function place(
   next: { name: string; kind: string; isSure: boolean }[],
   run: RunDetail["run"],
   picked: number | undefined,
+  asOf: number | undefined,
 ): Placed {
   const nodes: AnyNode[] = [];
   const edges: Edge[] = [];
@@ -300,8 +310,8 @@ function place(
       nodes.push({
         ...base,
         type: "step",
-        data: { step, isPicked: step.seq === picked, isOver: run.is_terminal },
-        ariaLabel: `${title(step)}, ${step.status}`,
+        data: { step, asOf, isPicked: step.seq === picked, isOver: run.is_terminal },
+        ariaLabel: `${title(step)}, ${stepLook(step.kind, step.status).label}`,
       });
     }
   };

@@ -3,12 +3,15 @@ import type { Checkpoint, Failure, RunSummary } from "@durable/client";
 import { useQuery } from "@tanstack/react-query";
 import { GitBranch, Megaphone, MessageSquareText, Radio, StepForward, X } from "lucide-react";
 import { useMemo, useState } from "react";
+import { payloadHref } from "../api/client";
 import { stepQuery, useMay } from "../api/queries";
 import { asks, canSkip, runsOf } from "../lib/allowed";
-import { clock } from "../lib/format";
-import { isOpen, title } from "../lib/outline";
+import { clock, duration } from "../lib/format";
+import { isOpen, isRunning, title } from "../lib/outline";
+import { queueOf } from "../lib/queue";
 import { useZone } from "../lib/settings";
 import { isCutOff, kindIcon } from "../lib/status";
+import { isStored, type Shown } from "../lib/under-way";
 import { EventDialog, SignalDialog } from "../ui/actions";
 import { FastLink, runHref } from "../ui/fast-link";
 import { Json } from "../ui/json";
@@ -19,14 +22,18 @@ import { At, Took, Until } from "../ui/time";
 export function Inspector({
   run,
   step,
+  asOf,
   onClose,
 }: {
   run: RunSummary;
-  step: Checkpoint;
+  step: Shown;
+  /** From when what is known of a step under way is, unless that is now. */
+  asOf: number | undefined;
   onClose: () => void;
 }) {
   const waits = isOpen(step) && !run.is_terminal;
   const Kind = kindIcon(step.kind);
+  const queue = queueOf(step);
   return (
     <aside
       aria-label={`Operation ${step.seq}`}
@@ -67,9 +74,26 @@ export function Inspector({
           {step.finished_at == null && !waits ? (
             "it never ended"
           ) : (
-            <Took from={step.started_at} to={step.finished_at} />
+            <Took
+              from={step.started_at}
+              to={step.finished_at ?? (isRunning(step) ? asOf : undefined)}
+            />
           )}
         </Fact>
+        {queue?.queuedMs !== undefined && <Fact name="queued">{duration(queue.queuedMs)}</Fact>}
+        {queue?.processingMs !== undefined && (
+          <Fact name="processing">{duration(queue.processingMs)}</Fact>
+        )}
+        {step.began_at !== undefined && step.attempt > 1 && (
+          <Fact name="this attempt began">
+            <At at={step.began_at} />
+          </Fact>
+        )}
+        {isRunning(step) && asOf !== undefined && (
+          <Fact name="last seen">
+            <At at={asOf} />
+          </Fact>
+        )}
         {step.wake_at != null && waits && (
           <Fact name={isCutOff(step.kind) ? "times out" : "moves on"}>
             <Until at={step.wake_at} />
@@ -86,7 +110,12 @@ export function Inspector({
       <Actions run={run} step={step} />
       <div className="flex flex-col gap-4 px-4 pb-6">
         <Attempts step={step} />
-        <Payloads run={run} step={step} />
+        {isRunning(step) && (
+          <p className="text-dim">
+            What it reports and returns is stored once this attempt has ended.
+          </p>
+        )}
+        {isStored(step) && <Payloads run={run} step={step} />}
       </div>
     </aside>
   );
@@ -243,6 +272,8 @@ function Attempts({ step }: { step: Checkpoint }) {
                     <span className="text-dim">{event.level} </span>
                     {event.message}
                   </>
+                ) : event.type === "taken" ? (
+                  <span className="text-dim">a worker has taken it</span>
                 ) : event.type === "run" ? (
                   <>
                     <span className="text-dim">run </span>
@@ -275,13 +306,13 @@ function Payloads({ run, step }: { run: RunSummary; step: Checkpoint }) {
       {data.input != null && (
         <section>
           <h3 className="mb-1.5 text-dense font-medium">Input</h3>
-          <Json value={data.input} label="input" />
+          <Json value={data.input} label="input" file={payloadHref(run.id, step.seq)} />
         </section>
       )}
       {data.result !== undefined && data.status === "completed" && data.kind !== "breakpoint" && (
         <section>
           <h3 className="mb-1.5 text-dense font-medium">Result</h3>
-          <Json value={data.result} label="result" />
+          <Json value={data.result} label="result" file={payloadHref(run.id, step.seq)} />
         </section>
       )}
       {isNone && <p className="text-dim">It has no result yet.</p>}

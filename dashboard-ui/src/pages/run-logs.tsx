@@ -14,6 +14,7 @@ const LINE = 22;
 
 function textOf(event: Checkpoint["events"][number]): string {
   if (event.type === "log") return event.message;
+  if (event.type === "taken") return "taken by a worker";
   return event.type === "run" ? `run ${event.run_id}` : `${event.name} ${event.status}`;
 }
 

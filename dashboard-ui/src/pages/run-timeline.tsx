@@ -1,28 +1,38 @@
 /** A run's operations against time. */
 import type { Checkpoint, RunDetail } from "@durable/client";
+import { useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowUpRight, ChevronDown, ChevronRight, Hourglass, Repeat } from "lucide-react";
-import { memo, useEffect, useMemo, useRef, useState } from "react";
+import { Hourglass, Maximize2 } from "lucide-react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { runsOf } from "../lib/allowed";
-import { duration, plural } from "../lib/format";
+import { critical } from "../lib/critical";
+import { plural } from "../lib/format";
+import { useKeys } from "../lib/keys";
 import { useNow } from "../lib/now";
-import { type FoldItem, hasFailed, isCapture, isOpen, outline, title } from "../lib/outline";
-import { type Scale, scale } from "../lib/scale";
-import { kindIcon, stepLook, TONE_FILL, type Tone } from "../lib/status";
-import { FastLink, runHref } from "../ui/fast-link";
-import { cx, Empty, INPUT, LookIcon } from "../ui/kit";
+import { isCapture, isRunning, outline, title } from "../lib/outline";
+import { scale } from "../lib/scale";
+import { TONE_FILL, type Tone } from "../lib/status";
+import { around, readZoom, writeZoom, type Zoom } from "../lib/zoom";
+import { runRoute } from "../router";
+import { Button, cx, Empty, INPUT } from "../ui/kit";
+import { Strip } from "./run-strip";
+import { FoldRow, Gaps, IDLE_KINDS, Ruler, RunLink, StepRow } from "./run-timeline-rows";
 
 const ROW = 28;
 
-/** What a run does nothing about but wait. */
-const IDLE_KINDS = new Set(["sleep", "signal", "child", "task", "webhook", "breakpoint", "update"]);
+/** Until when something that has not ended lasts, as far as is known. */
+const endOf = (step: Checkpoint, now: number, asOf: number | undefined): number =>
+  isRunning(step) && asOf !== undefined ? Math.max(step.started_at, asOf) : now;
 
 export function Timeline({
   detail,
+  asOf,
   picked,
   onPick,
 }: {
   detail: RunDetail;
+  /** From when what is known of steps under way is, unless that is now. */
+  asOf: number | undefined;
   picked: number | undefined;
   onPick: (seq: number | undefined) => void;
 }) {
@@ -31,6 +41,19 @@ export function Timeline({
   const [squeeze, setSqueeze] = useState(true);
   const [find, setFind] = useState("");
   const [captures, setCaptures] = useState(false);
+  const [follows, setFollows] = useState(false);
+  const [asksPath, setAsksPath] = useState(false);
+  const { z } = runRoute.useSearch();
+  const navigate = useNavigate({ from: "/runs/$id" });
+  const zoom = useMemo(() => readZoom(z), [z]);
+  const setZoom = useCallback(
+    (next: Zoom | undefined) =>
+      void navigate({
+        search: (now) => ({ ...now, z: next && writeZoom(next) }),
+        replace: true,
+      }),
+    [navigate],
+  );
   const ticking = useNow();
   const now = run.finished_at ?? Math.max(ticking, run.updated_at);
   const steps = useMemo(() => {
@@ -45,14 +68,30 @@ export function Timeline({
   const hidden = timeline.length - timeline.filter((step) => !isCapture(step)).length;
   const items = useMemo(() => outline(steps, opened), [steps, opened]);
   // An open end moves by the second; what is squeezed does not depend on it otherwise.
-  const axis = useMemo(() => {
+  const whole = useMemo(() => {
     const spans = timeline.map((step) => ({
       from: step.started_at,
-      to: step.finished_at ?? (run.is_terminal ? step.started_at : now),
+      to: step.finished_at ?? (run.is_terminal ? step.started_at : endOf(step, now, asOf)),
       isIdle: IDLE_KINDS.has(step.kind) || step.status === "retrying",
     }));
-    return scale(spans, run.created_at, now, squeeze);
-  }, [timeline, run.created_at, run.is_terminal, now, squeeze]);
+    return { spans, axis: scale(spans, run.created_at, now, squeeze) };
+  }, [timeline, run.created_at, run.is_terminal, now, asOf, squeeze]);
+  const axis = useMemo(() => {
+    if (zoom === undefined) return whole.axis;
+    const from = run.created_at + zoom.from;
+    const to = Math.min(run.created_at + zoom.to, whole.axis.to);
+    const inside = whole.spans.filter((span) => span.to >= from && span.from <= to);
+    const clipped = inside.map((span) => ({
+      ...span,
+      from: Math.max(span.from, from),
+      to: Math.min(span.to, to),
+    }));
+    return scale(clipped, from, to, squeeze);
+  }, [whole, zoom, run.created_at, squeeze]);
+  const path = useMemo(
+    () => (asksPath ? critical(timeline, now) : undefined),
+    [asksPath, timeline, now],
+  );
 
   const box = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({
@@ -65,6 +104,26 @@ export function Timeline({
   useEffect(() => {
     if (at >= 0) rows.scrollToIndex(at, { align: "auto" });
   }, [at, rows]);
+  const count = items.length;
+  useEffect(() => {
+    if (follows && count > 0) rows.scrollToIndex(count - 1, { align: "end" });
+  }, [follows, count, rows]);
+  const length = whole.axis.to - run.created_at;
+  const keys = useMemo(() => {
+    const look = (factor: number) => {
+      const shown = zoom ?? { from: 0, to: length };
+      const at = timeline.find((step) => step.seq === picked)?.started_at;
+      const middle = at === undefined ? (shown.from + shown.to) / 2 : at - run.created_at;
+      setZoom(around(shown, middle, factor, length));
+    };
+    return {
+      f: () => setFollows((now) => !now),
+      z: () => setZoom(undefined),
+      "+": () => look(0.5),
+      "-": () => look(2),
+    };
+  }, [zoom, length, timeline, picked, run.created_at, setZoom]);
+  useKeys(keys);
   const toggle = (key: string) =>
     setOpened((known) => {
       const next = new Set(known);
@@ -101,6 +160,29 @@ export function Timeline({
           />
           Squeeze idle time
         </label>
+        <label className="flex items-center gap-1.5">
+          <input
+            type="checkbox"
+            checked={asksPath}
+            onChange={(event) => setAsksPath(event.target.checked)}
+          />
+          Critical path
+        </label>
+        {!run.is_terminal && (
+          <label className="flex items-center gap-1.5">
+            <input
+              type="checkbox"
+              checked={follows}
+              onChange={(event) => setFollows(event.target.checked)}
+            />
+            Follow
+          </label>
+        )}
+        {zoom !== undefined && (
+          <Button icon={Maximize2} look="quiet" className="h-6!" onClick={() => setZoom(undefined)}>
+            All of it
+          </Button>
+        )}
         {hidden > 0 && (
           <label className="flex items-center gap-1.5">
             <input
@@ -112,13 +194,22 @@ export function Timeline({
           </label>
         )}
         <span className="ml-auto hidden items-center gap-3 sm:flex">
+          <Legend tone="running" label="running" />
           <Legend tone="waiting" label="waiting" />
           <Legend tone="completed" label="done" />
           <Legend tone="failed" label="failed" />
         </span>
       </div>
+      <Strip
+        steps={timeline}
+        axis={whole.axis}
+        now={now}
+        start={run.created_at}
+        zoom={zoom}
+        onZoom={setZoom}
+      />
       <div ref={box} className="min-h-0 flex-1 overflow-auto">
-        <Ruler axis={axis} />
+        <Ruler axis={axis} start={run.created_at} />
         <div className="relative">
           <div
             role="listbox"
@@ -147,9 +238,10 @@ export function Timeline({
                   depth={item.depth}
                   top={start}
                   axis={axis}
-                  now={now}
+                  now={endOf(item.step, now, asOf)}
                   isPicked={item.step.seq === picked}
                   isOver={run.is_terminal}
+                  isAside={path !== undefined && !path.has(item.step.seq)}
                   onPick={onPick}
                 />
               ) : (
@@ -181,252 +273,5 @@ function Legend({ tone, label }: { tone: Tone; label: string }) {
       <span aria-hidden className={cx("h-2.5 w-4 rounded-[2px]", TONE_FILL[tone])} />
       {label}
     </span>
-  );
-}
-
-/** Names on the left, time in the middle, spans on the right. */
-const COLUMNS =
-  "grid grid-cols-[24px_minmax(96px,132px)_minmax(60px,1fr)_64px] items-center gap-x-2 md:grid-cols-[36px_minmax(110px,220px)_minmax(60px,1fr)_84px]";
-
-function Ruler({ axis }: { axis: Scale }) {
-  const whole = axis.to - axis.from;
-  return (
-    <div
-      aria-hidden
-      className={cx(
-        COLUMNS,
-        "sticky top-0 z-10 h-6 border-b border-line bg-page px-3 text-meta text-dim",
-      )}
-    >
-      <span />
-      <span>0</span>
-      <span className="relative h-full">
-        {axis.gaps.map((gap) => {
-          const left = axis.at(gap.from) * 100;
-          const width = (axis.at(gap.to) - axis.at(gap.from)) * 100;
-          return (
-            <span
-              key={gap.from}
-              className="absolute top-1 overflow-visible whitespace-nowrap text-center"
-              style={{ left: `${left + width / 2}%`, transform: "translateX(-50%)" }}
-            >
-              {duration(gap.to - gap.from)}
-            </span>
-          );
-        })}
-      </span>
-      <span className="text-right">{duration(whole)}</span>
-    </div>
-  );
-}
-
-function Gaps({ axis }: { axis: Scale }) {
-  return (
-    <div aria-hidden className={cx(COLUMNS, "pointer-events-none absolute inset-0 px-3")}>
-      <span />
-      <span />
-      <span className="relative h-full">
-        {axis.gaps.map((gap) => (
-          <span
-            key={gap.from}
-            className="absolute inset-y-0 border-x border-dashed border-line bg-raised/60"
-            style={{
-              left: `${axis.at(gap.from) * 100}%`,
-              width: `${(axis.at(gap.to) - axis.at(gap.from)) * 100}%`,
-            }}
-          />
-        ))}
-      </span>
-      <span />
-    </div>
-  );
-}
-
-interface StepRowProps {
-  step: Checkpoint;
-  depth: number;
-  top: number;
-  axis: Scale;
-  now: number;
-  isPicked: boolean;
-  isOver: boolean;
-  onPick: (seq: number | undefined) => void;
-}
-
-const StepRow = memo(
-  function StepRow({ step, depth, top, axis, now, isPicked, isOver, onPick }: StepRowProps) {
-    const look = stepLook(step.kind, isOver && isOpen(step) ? "abandoned" : step.status);
-    const end = step.finished_at ?? (isOver ? step.started_at : now);
-    const isWait = IDLE_KINDS.has(step.kind) && !hasFailed(step);
-    // A breakpoint asks for somebody; other waits do not.
-    const tone: Tone = isWait && look.tone !== "attention" ? "waiting" : look.tone;
-    const Kind = kindIcon(step.kind);
-    const hasRun = runsOf(step).length > 0;
-    return (
-      <div
-        role="option"
-        id={`op-${step.seq}`}
-        data-seq={step.seq}
-        aria-selected={isPicked}
-        tabIndex={-1}
-        onClick={() => onPick(isPicked ? undefined : step.seq)}
-        className={cx(
-          COLUMNS,
-          "absolute inset-x-0 h-7 cursor-pointer px-3 hover:bg-raised",
-          isPicked && "bg-accent-soft hover:bg-accent-soft",
-        )}
-        style={{ transform: `translateY(${top}px)` }}
-      >
-        <span className="text-right font-mono text-meta text-dim">{step.seq}</span>
-        <span
-          className={cx("flex min-w-0 items-center gap-1.5", hasRun && "pr-6")}
-          style={{ paddingLeft: depth * 14 }}
-        >
-          <LookIcon look={look} />
-          <span className="truncate">{title(step)}</span>
-          {Kind && Kind !== look.icon && (
-            <Kind aria-hidden size={12} className="shrink-0 text-dim" />
-          )}
-          <span className="sr-only">
-            , {step.kind}, {look.label}
-          </span>
-          {step.attempt > 1 && (
-            <span className="shrink-0 text-meta text-dim" title={`${step.attempt} attempts`}>
-              ×{step.attempt}
-            </span>
-          )}
-        </span>
-        <Bar
-          from={step.started_at}
-          to={end}
-          axis={axis}
-          tone={tone}
-          isLive={step.finished_at == null && !isOver}
-          ticks={attemptsOf(step)}
-        />
-        <span className="truncate text-right font-mono text-meta text-dim">
-          {duration(end - step.started_at)}
-        </span>
-      </div>
-    );
-  },
-  (one, two) =>
-    one.step === two.step &&
-    one.top === two.top &&
-    one.depth === two.depth &&
-    one.axis === two.axis &&
-    one.isPicked === two.isPicked &&
-    one.isOver === two.isOver &&
-    one.onPick === two.onPick &&
-    (one.step.finished_at != null || one.now === two.now),
-);
-
-/** Leads to an operation's run. It lies above the row: nothing in an option can be focused. */
-function RunLink({ run, top }: { run: string; top: number }) {
-  return (
-    <span
-      className={cx(COLUMNS, "pointer-events-none absolute inset-x-0 top-0 h-7 px-3")}
-      style={{ transform: `translateY(${top}px)` }}
-    >
-      <FastLink
-        href={runHref(run)}
-        title={`Open ${run}`}
-        aria-label={`Open ${run}`}
-        className="pointer-events-auto col-start-2 inline-flex size-6 items-center justify-center justify-self-end rounded-control text-dim hover:bg-sunken hover:text-ink"
-      >
-        <ArrowUpRight aria-hidden size={14} />
-      </FastLink>
-    </span>
-  );
-}
-
-/** When later attempts reported for the first time. */
-function attemptsOf(step: Checkpoint): number[] {
-  const first = new Map<number, number>();
-  for (const event of step.events) {
-    if (event.attempt > 1 && !first.has(event.attempt)) first.set(event.attempt, event.at);
-  }
-  return [...first.values()];
-}
-
-function Bar({
-  from,
-  to,
-  axis,
-  tone,
-  isLive,
-  ticks,
-}: {
-  from: number;
-  to: number;
-  axis: Scale;
-  tone: Tone;
-  isLive: boolean;
-  ticks: number[];
-}) {
-  const left = axis.at(from) * 100;
-  const width = axis.at(to) * 100 - left;
-  return (
-    <span aria-hidden className="relative h-3">
-      <span
-        className={cx(
-          "absolute inset-y-0 min-w-1 rounded-[3px]",
-          TONE_FILL[tone],
-          isLive && "pulse",
-        )}
-        style={{ left: `min(${left}%, calc(100% - 4px))`, width: `${width}%` }}
-      />
-      {ticks.map((at) => (
-        <span
-          key={at}
-          className="absolute -inset-y-0.5 w-0.5 bg-page"
-          style={{ left: `${axis.at(at) * 100}%` }}
-        />
-      ))}
-    </span>
-  );
-}
-
-function FoldRow({
-  fold,
-  top,
-  axis,
-  now,
-  onToggle,
-}: {
-  fold: FoldItem;
-  top: number;
-  axis: Scale;
-  now: number;
-  onToggle: () => void;
-}) {
-  const from = Math.min(...fold.steps.map((step) => step.started_at));
-  const to = Math.max(...fold.steps.map((step) => step.finished_at ?? now));
-  const Chevron = fold.isOpen ? ChevronDown : ChevronRight;
-  const tone: Tone = fold.failed > 0 ? "failed" : fold.open > 0 ? "waiting" : "completed";
-  return (
-    <div
-      role="presentation"
-      className={cx(COLUMNS, "absolute inset-x-0 h-7 px-3 hover:bg-raised")}
-      style={{ transform: `translateY(${top}px)` }}
-    >
-      <span />
-      <button
-        type="button"
-        aria-expanded={fold.isOpen}
-        onClick={onToggle}
-        className="flex min-w-0 items-center gap-1 text-left"
-      >
-        <Chevron aria-hidden size={14} className="shrink-0 text-dim" />
-        <Repeat aria-hidden size={13} className="shrink-0 text-dim" />
-        <span className="truncate">
-          {fold.iterations.length} × {fold.body.join(", ")}
-        </span>
-      </button>
-      <Bar from={from} to={to} axis={axis} tone={tone} isLive={fold.open > 0} ticks={[]} />
-      <span className="truncate text-right font-mono text-meta text-dim">
-        {fold.failed > 0 ? `${fold.failed} failed` : duration(to - from)}
-      </span>
-    </div>
   );
 }

@@ -13,13 +13,14 @@ import {
   SearchX,
   Workflow,
 } from "lucide-react";
-import { lazy, Suspense, useCallback, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { explainQuery, runQuery, useMay } from "../api/queries";
 import { type Ask, asks, eventsOf, openUpdates } from "../lib/allowed";
 import { plural } from "../lib/format";
 import { useKeys } from "../lib/keys";
 import { hasFailed } from "../lib/outline";
 import { canRetry, runLook } from "../lib/status";
+import { useAsOf, useShown } from "../lib/under-way";
 import { useFollow } from "../live/live";
 import { RUN_VIEWS, type RunView, runRoute } from "../router";
 import { CancelDialog, EventDialog, RetryDialog, SignalDialog } from "../ui/actions";
@@ -65,7 +66,7 @@ export default function RunPage(): React.JSX.Element {
     return (
       <div className="flex h-full min-h-0 flex-col">
         {error !== null && <Stale error={error} at={dataUpdatedAt} retry={() => void refetch()} />}
-        <Loaded key={id} detail={data} />
+        <Loaded key={id} detail={data} readAt={dataUpdatedAt} />
       </div>
     );
   }
@@ -103,8 +104,10 @@ export default function RunPage(): React.JSX.Element {
   );
 }
 
-function Loaded({ detail }: { detail: RunDetail }) {
+function Loaded({ detail, readAt }: { detail: RunDetail; readAt: number }) {
   const { run, timeline } = detail;
+  const asOf = useAsOf(readAt);
+  const shown = useShown(detail, asOf);
   const { view = "timeline", step } = runRoute.useSearch();
   const navigate = useNavigate({ from: "/runs/$id" });
   const may = useMay();
@@ -138,11 +141,12 @@ function Loaded({ detail }: { detail: RunDetail }) {
     [run.is_terminal, timeline],
   );
   const tokens = useMemo(() => waits.map((it) => it.name), [waits]);
-  const picked = step === undefined ? undefined : timeline.find((it) => it.seq === step);
+  const picked = step === undefined ? undefined : shown.timeline.find((it) => it.seq === step);
   const keys = useMemo(() => {
     const moveStep = (by: number) => {
-      const at = timeline.findIndex((it) => it.seq === step);
-      const next = timeline[at === -1 ? (by > 0 ? 0 : timeline.length - 1) : at + by];
+      const steps = shown.timeline;
+      const at = steps.findIndex((it) => it.seq === step);
+      const next = steps[at === -1 ? (by > 0 ? 0 : steps.length - 1) : at + by];
       if (next) pickStep(next.seq);
     };
     const moveFailed = (by: number) => {
@@ -164,12 +168,13 @@ function Loaded({ detail }: { detail: RunDetail }) {
       p: () => ask("pause", "resume"),
       Escape: () => pickStep(undefined),
     };
-  }, [timeline, step, ask, pickStep, pickView]);
+  }, [shown.timeline, timeline, step, ask, pickStep, pickView]);
   useKeys(keys);
   const close = () => setAsked(undefined);
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <Head run={run} can={can} tokens={tokens} deadLetter={detail.dead_letter} onAsk={setAsked} />
+      <Spoken run={run} />
       <Banner run={run} />
       <div className="flex items-center justify-between gap-4 border-b border-line px-4">
         <Tabs label="Views of the run" tabs={[...VIEWS]} now={view} onPick={pickView} />
@@ -185,24 +190,67 @@ function Loaded({ detail }: { detail: RunDetail }) {
           aria-labelledby={`tab-${view}`}
           className="flex min-h-0 min-w-0 flex-1 flex-col"
         >
-          {view === "timeline" && <Timeline detail={detail} picked={step} onPick={pickStep} />}
+          {(view === "timeline" || view === "graph") && <Elsewhere detail={detail} />}
+          {view === "timeline" && (
+            <Timeline detail={shown} asOf={asOf} picked={step} onPick={pickStep} />
+          )}
           {view === "graph" && (
             <Suspense fallback={<Skeleton rows={8} height={56} />}>
-              <Graph detail={detail} picked={step} onPick={pickStep} />
+              <Graph detail={shown} asOf={asOf} picked={step} onPick={pickStep} />
             </Suspense>
           )}
           {view === "history" && <HistoryView detail={detail} picked={step} onPick={pickStep} />}
           {view === "logs" && <LogsView detail={detail} onPick={pickStep} />}
-          {view === "io" && <IoView run={run} />}
+          {view === "io" && <IoView run={run} timeline={timeline} />}
           {view === "children" && <ChildrenView run={run} />}
           {view === "audit" && <AuditView run={run} />}
         </div>
-        {picked && <Inspector run={run} step={picked} onClose={() => pickStep(undefined)} />}
+        {picked && (
+          <Inspector run={run} step={picked} asOf={asOf} onClose={() => pickStep(undefined)} />
+        )}
       </div>
       {asked !== undefined && (
         <Asked ask={asked} run={run} timeline={timeline} waits={waits} onClose={close} />
       )}
     </div>
+  );
+}
+
+/** Where the run executes, if whoever answers here cannot see its steps. */
+function Elsewhere({ detail: { run, under_way } }: { detail: RunDetail }) {
+  if (run.display !== "running" || under_way.instance == null || under_way.is_here) return null;
+  return (
+    <p role="note" className="border-b border-line bg-raised px-4 py-1.5 text-dense text-dim">
+      Executing on{" "}
+      <Link to="/workers" className="font-mono text-ink underline" title={under_way.instance}>
+        {under_way.instance.slice(0, 8)}
+      </Link>
+      . Steps under way are shown by that instance; here they appear once they have ended.
+    </p>
+  );
+}
+
+/** No more often is said how the run stands. */
+const SAY_MS = 5_000;
+
+/** Says to those who do not see it that the run stands differently. */
+function Spoken({ run }: { run: RunSummary }) {
+  const { label } = runLook(run.display);
+  const [said, setSaid] = useState(label);
+  const last = useRef(0);
+  useEffect(() => {
+    if (label === said) return;
+    const wait = Math.max(0, last.current + SAY_MS - Date.now());
+    const timer = setTimeout(() => {
+      last.current = Date.now();
+      setSaid(label);
+    }, wait);
+    return () => clearTimeout(timer);
+  }, [label, said]);
+  return (
+    <p role="status" aria-live="polite" className="sr-only">
+      {run.workflow}: {said}
+    </p>
   );
 }
 

@@ -116,6 +116,14 @@ export default function System(): React.JSX.Element {
                 <ExternalLink aria-hidden size={13} /> OpenAPI document
               </a>
             </li>
+            <li>
+              <a
+                href={`${apiUrl}/metrics?format=prometheus`}
+                className="inline-flex items-center gap-1.5 text-accent hover:underline"
+              >
+                <ExternalLink aria-hidden size={13} /> Numbers of this process, for Prometheus
+              </a>
+            </li>
             <li className="text-dim">Offers {meta.capabilities.join(", ")}.</li>
           </ul>
         </Card>

@@ -20,7 +20,7 @@ import { workflowRoute } from "../router";
 import { Json } from "../ui/json";
 import { Empty, INPUT, PageHead, RunState, Skeleton, Tabs, Tag, useTitle } from "../ui/kit";
 import { At, Took } from "../ui/time";
-import { Why } from "./runs";
+import { Why } from "./runs-row";
 
 const FlowGraph = lazy(() => import("../ui/flow-graph"));
 

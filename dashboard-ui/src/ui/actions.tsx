@@ -177,7 +177,7 @@ function UndoPreview({ run }: { run: RunSummary }) {
         </ol>
       )}
       <Names title="Without an undo, so they stay done" steps={left} />
-      <Names title="Of these the source that is registered here does not tell" steps={unknown} />
+      <Names title="Of these is not known here whether they would be undone" steps={unknown} />
     </section>
   );
 }

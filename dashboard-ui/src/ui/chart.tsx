@@ -50,8 +50,17 @@ function whole(ended: Survey["ended"]): [number, number] {
   return [Math.min(from, to - 30 * bar), to];
 }
 
-export default function Chart({ ended }: { ended: Survey["ended"] }) {
+export default function Chart({
+  ended,
+  onPick,
+}: {
+  ended: Survey["ended"];
+  /** Somebody clicks a bar, or draws over some. */
+  onPick: (from: number, to: number) => void;
+}) {
   const box = useRef<HTMLDivElement>(null);
+  const picked = useRef(onPick);
+  picked.current = onPick;
   const theme = useTheme();
   const zone = useZone();
   // biome-ignore lint/correctness/useExhaustiveDependencies: colours are read anew with the theme
@@ -80,7 +89,28 @@ export default function Chart({ ended }: { ended: Survey["ended"] }) {
         width: parent.clientWidth,
         height: HEIGHT,
         tzDate: zone === "utc" ? (at) => uPlot.tzDate(new Date(at * 1_000), "Etc/UTC") : undefined,
-        cursor: { y: false, drag: { setScale: false } },
+        cursor: {
+          y: false,
+          drag: { setScale: false, x: true, y: false },
+          bind: {
+            click: (plot) => () => {
+              const bar = ended[plot.cursor.idx ?? -1];
+              // What was drawn over has been picked already.
+              if (bar !== undefined && plot.select.width < 4) picked.current(bar.from, bar.to);
+              return null;
+            },
+          },
+        },
+        hooks: {
+          setSelect: [
+            (plot) => {
+              const { left, width } = plot.select;
+              if (width < 4) return;
+              const at = (x: number) => Math.round(plot.posToVal(x, "x") * 1_000);
+              picked.current(at(left), at(left + width));
+            },
+          ],
+        },
         legend: { live: true },
         scales: {
           x: { range: () => whole(ended) },

@@ -23,9 +23,10 @@ const GROUPS: { title: string; keys: [string, string][] }[] = [
     keys: [
       ["j / k", "next or previous row"],
       ["Enter", "open the run"],
+      ["o", "look at the run beside the list"],
       ["x", "select the row"],
       ["n", "start a run"],
-      ["Esc", "clear the selection"],
+      ["Esc", "close the look, or clear the selection"],
     ],
   },
   {
@@ -34,6 +35,9 @@ const GROUPS: { title: string; keys: [string, string][] }[] = [
       ["1 … 7", "timeline, graph, history, logs, input and output, children, audit"],
       ["j / k", "next or previous operation"],
       ["[ / ]", "previous or next failed operation"],
+      ["+ / -", "draw the time larger or smaller"],
+      ["z", "draw all of it"],
+      ["f", "follow the newest operation"],
       ["s", "send a signal"],
       ["u", "send an update"],
       ["r", "retry"],

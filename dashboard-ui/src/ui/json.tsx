@@ -1,6 +1,6 @@
 /** JSON for people: a tree that opens, drawn only as far as it is seen. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ChevronDown, ChevronRight, Lock, Scissors } from "lucide-react";
+import { ChevronDown, ChevronRight, Download, Lock, Scissors } from "lucide-react";
 import { useMemo, useRef, useState } from "react";
 import { bytes, plural } from "../lib/format";
 import { CopyButton, cx } from "./kit";
@@ -39,13 +39,27 @@ function lines(value: unknown, toggled: ReadonlySet<string>): Line[] {
 }
 
 /** What the server sends in place of a value that it does not show. */
-function standIn(value: unknown): { icon: typeof Lock; text: string } | undefined {
-  if (!isTree(value) || Object.keys(value).length !== 2) return undefined;
-  const it = value as { hidden?: true; truncated?: true; opaque?: true; bytes?: number };
+function standIn(
+  value: unknown,
+): { icon: typeof Lock; text: string; preview?: string } | undefined {
+  if (!isTree(value) || Object.keys(value).length > 3) return undefined;
+  const it = value as {
+    hidden?: true;
+    truncated?: true;
+    opaque?: true;
+    bytes?: number;
+    preview?: string;
+  };
   if (typeof it.bytes !== "number") return undefined;
   if (it.hidden === true) return { icon: Lock, text: `${bytes(it.bytes)}, not shown to you` };
-  if (it.truncated === true)
-    return { icon: Scissors, text: `${bytes(it.bytes)}, too large to show` };
+  if (it.truncated === true) {
+    const { preview } = it;
+    if (typeof preview !== "string") {
+      return { icon: Scissors, text: `${bytes(it.bytes)}, too large to show` };
+    }
+    const shown = bytes(new Blob([preview]).size);
+    return { icon: Scissors, text: `${bytes(it.bytes)}, of which the first ${shown}`, preview };
+  }
   if (it.opaque === true) return { icon: Lock, text: `${bytes(it.bytes)}, sealed by a codec` };
   return undefined;
 }
@@ -63,7 +77,16 @@ function Scalar({ value }: { value: unknown }) {
   return <span className="font-medium text-accent">{String(value)}</span>;
 }
 
-export function Json({ value, label }: { value: unknown; label: string }) {
+export function Json({
+  value,
+  label,
+  file,
+}: {
+  value: unknown;
+  label: string;
+  /** Where the whole of it can be had. */
+  file?: string;
+}) {
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
   const all = useMemo(() => lines(value, toggled), [value, toggled]);
   const box = useRef<HTMLDivElement>(null);
@@ -79,10 +102,28 @@ export function Json({ value, label }: { value: unknown; label: string }) {
   if (hidden !== undefined) {
     const Icon = hidden.icon;
     return (
-      <p className="flex items-center gap-2 rounded-card border border-line bg-raised px-3 py-2 text-dim">
-        <Icon aria-hidden size={14} />
-        {hidden.text}
-      </p>
+      <div className="rounded-card border border-line bg-raised text-dim">
+        <p className="flex items-center gap-2 px-3 py-2">
+          <Icon aria-hidden size={14} className="shrink-0" />
+          <span className="min-w-0 flex-1">{hidden.text}</span>
+          {hidden.icon === Scissors && file !== undefined && (
+            <a href={file} download className="inline-flex items-center gap-1 underline">
+              <Download aria-hidden size={13} />
+              Download
+            </a>
+          )}
+        </p>
+        {hidden.preview !== undefined && (
+          <pre
+            role="group"
+            aria-label={`How ${label} begins`}
+            tabIndex={0}
+            className="max-h-[50vh] overflow-auto border-t border-line px-3 py-2 font-mono text-dense break-all whitespace-pre-wrap text-ink"
+          >
+            {hidden.preview}…
+          </pre>
+        )}
+      </div>
     );
   }
   const toggle = (path: string) =>

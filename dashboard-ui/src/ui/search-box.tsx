@@ -15,6 +15,9 @@ const REST_MS = 250;
 /** Whatever is searched for: what might be. */
 const ALL: Asked = { statuses: [] };
 
+/** What can be left out. */
+const NEGATED = ["status", "workflow", "tag", "namespace", "has"] as const;
+
 /** A list that is longer is no help. */
 const MOST_OPTIONS = 12;
 
@@ -28,6 +31,7 @@ const HINTS: Record<(typeof KEYS)[number], string> = {
   older: "started before, such as 1d",
   attr: "a search attribute, such as total:gte:100",
   namespace: "its namespace",
+  has: "children or a parent",
 };
 
 export function SearchBox({
@@ -50,6 +54,8 @@ export function SearchBox({
   useEffect(() => {
     if (q === written.current) return;
     written.current = q;
+    // Whoever has picked something meanwhile wants that, and not what was being typed.
+    clearTimeout(timer.current);
     setText(q);
   }, [q]);
   const keys = useMemo(
@@ -81,18 +87,28 @@ export function SearchBox({
       ? [word.slice(0, word.indexOf(":")), word.slice(word.indexOf(":") + 1)]
       : [undefined, word];
     const begins = (value: string) => value.toLowerCase().startsWith(start.toLowerCase());
+    if (key === undefined && start.startsWith("-")) {
+      const found = NEGATED.filter((it) => `-${it}`.startsWith(start.toLowerCase()));
+      return found.map((it) => ({ text: `-${it}:`, hint: `without: ${HINTS[it]}` }));
+    }
     if (key === undefined) {
       return KEYS.filter(begins).map((it) => ({ text: `${it}:`, hint: HINTS[it] }));
     }
+    const bare = key.replace(/^-/, "");
     const counts = (facets?.statuses ?? {}) as Record<string, number>;
-    if (key === "status" || key === "is") {
+    if (bare === "has") {
+      return ["children", "parent"]
+        .filter(begins)
+        .map((it) => ({ text: `${key}:${it} `, hint: "" }));
+    }
+    if (bare === "status" || bare === "is") {
       return [...STATUSES, "broken", "active"].filter(begins).map((it) => ({
         text: `${key}:${it} `,
         hint: counts[it] === undefined ? "" : count(counts[it]),
       }));
     }
-    if (key === "workflow" || key === "tag") {
-      const values = (key === "tag" ? facets?.tags : facets?.workflows) ?? [];
+    if (bare === "workflow" || bare === "tag") {
+      const values = (bare === "tag" ? facets?.tags : facets?.workflows) ?? [];
       const found = values.filter((it) => begins(it.value)).slice(0, MOST_OPTIONS);
       return found.map((it) => ({ text: `${token(key, it.value)} `, hint: count(it.runs) }));
     }

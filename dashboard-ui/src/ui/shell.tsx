@@ -8,6 +8,8 @@ import {
   Cpu,
   Gauge,
   Moon,
+  PanelLeftClose,
+  PanelLeftOpen,
   Pause,
   Play,
   Search,
@@ -15,11 +17,18 @@ import {
   Sun,
   Workflow,
 } from "lucide-react";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { metaQuery } from "../api/queries";
 import { useKeys } from "../lib/keys";
 import { useSignedOut } from "../lib/session";
-import { toggleTheme, toggleZone, useTheme, useZone } from "../lib/settings";
+import {
+  toggleNarrow,
+  toggleTheme,
+  toggleZone,
+  useNarrow,
+  useTheme,
+  useZone,
+} from "../lib/settings";
 import { type Badge, live, useBadge, useFollowList } from "../live/live";
 import { Button, cx, IconButton, Kbd } from "./kit";
 import Palette from "./palette";
@@ -41,6 +50,7 @@ export function Shell() {
   const [open, setOpen] = useState<"palette" | "help">();
   // A browser says later that a dialog has closed; another one may have been opened since.
   const closed = (what: typeof open) => setOpen((now) => (now === what ? undefined : now));
+  const isNarrow = useNarrow();
   const navigate = useNavigate();
   const { data: meta, error } = useQuery(metaQuery);
   // A host with sessions of its own says so before they end; who was never told is asked here.
@@ -69,7 +79,12 @@ export function Shell() {
     return () => removeEventListener("keydown", listen);
   }, []);
   return (
-    <div className="grid h-full grid-cols-[minmax(0,1fr)] grid-rows-[44px_minmax(0,1fr)_auto] md:grid-cols-[184px_minmax(0,1fr)] md:grid-rows-[44px_minmax(0,1fr)]">
+    <div
+      className={cx(
+        "grid h-full grid-cols-[minmax(0,1fr)] grid-rows-[44px_minmax(0,1fr)_auto] md:grid-rows-[44px_minmax(0,1fr)]",
+        isNarrow ? "md:grid-cols-[49px_minmax(0,1fr)]" : "md:grid-cols-[184px_minmax(0,1fr)]",
+      )}
+    >
       <button
         type="button"
         className="absolute top-1 left-1 z-50 -translate-y-20 rounded-control bg-accent px-3 py-2 text-on-accent focus:translate-y-0"
@@ -86,17 +101,25 @@ export function Shell() {
           <Link
             key={to}
             to={to}
+            title={isNarrow ? label : undefined}
             activeOptions={{ exact: to === "/", includeSearch: false }}
             className="flex h-13 flex-1 flex-col items-center justify-center gap-0.5 rounded-control text-meta text-dim hover:bg-raised hover:text-ink md:h-8 md:flex-none md:flex-row md:justify-start md:gap-2.5 md:px-2 md:text-body"
             activeProps={{ className: "bg-raised font-medium !text-ink", "aria-current": "page" }}
           >
-            <Icon aria-hidden size={16} />
-            {label}
+            <Icon aria-hidden size={16} className="shrink-0" />
+            <span className={cx(isNarrow && "md:sr-only")}>{label}</span>
           </Link>
         ))}
+        <IconButton
+          icon={isNarrow ? PanelLeftOpen : PanelLeftClose}
+          label={isNarrow ? "Show the names of pages" : "Show shapes alone"}
+          className="mt-auto hidden! md:inline-flex!"
+          onClick={toggleNarrow}
+        />
       </nav>
       <main id="main" tabIndex={-1} className="min-h-0 min-w-0 overflow-y-auto outline-none">
         {error !== null && !asksWho && <Unreachable />}
+        <Newer />
         <Outlet />
       </main>
       <Suspense>
@@ -237,6 +260,27 @@ function Unreachable() {
       <Button busy={isFetching} onClick={() => void refetch()}>
         Try again
       </Button>
+    </div>
+  );
+}
+
+/** The server is another version than the one that has brought this page. */
+function Newer() {
+  const { data: meta } = useQuery(metaQuery);
+  const first = useRef(meta?.version);
+  first.current ??= meta?.version;
+  if (meta === undefined || meta.version === first.current) return null;
+  return (
+    <div
+      role="alert"
+      className="flex flex-wrap items-center gap-3 border-b border-line bg-raised px-4 py-2"
+    >
+      <CircleAlert aria-hidden size={16} className="shrink-0 text-attention" />
+      <span className="min-w-0 flex-1">
+        The server is now version {meta.version}. This page is of {first.current} and may not know
+        all that it says.
+      </span>
+      <Button onClick={() => location.reload()}>Reload</Button>
     </div>
   );
 }
