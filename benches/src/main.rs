@@ -50,7 +50,7 @@ Workloads:
   idle     queries per second of one instance with nothing to do for 30 seconds, counted by the
            server: with its control plane and with polls alone (servers only)
   lists    1,000,000 runs are filled in, and each kind of page is asked for 200 times over HTTP: one
-           line per page with p50_ms, p95_ms and p99_ms (PostgreSQL only; removed afterwards)
+           line per page with p50_ms, p95_ms and p99_ms (servers only; removed afterwards)
   costs    20 runs of 5 steps for each operation that records without a wait, with the operation
            behind each step: one line per operation with commits_per_run and
            extra_commits_per_run; fails if that is more than nothing

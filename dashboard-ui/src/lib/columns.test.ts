@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readColumns, tracks, USUAL, writeColumns } from "./columns";
+import { leastWidth, readColumns, tracks, USUAL, writeColumns } from "./columns";
 
 describe("columns", () => {
   it("are the usual ones until somebody chooses", () => {
@@ -27,5 +27,7 @@ describe("columns", () => {
 
   it("have a track each, behind that of the check box", () => {
     expect(tracks(readColumns("owner")).split(" ")).toHaveLength(4);
+    // Check box, status, run and owner, with gaps between them and room at both ends.
+    expect(leastWidth(readColumns("owner"))).toBe(28 + 140 + 130 + 84 + 5 * 12);
   });
 });

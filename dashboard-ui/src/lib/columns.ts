@@ -54,6 +54,17 @@ export function writeColumns(chosen: readonly ColumnId[]): string | undefined {
   return text.length === 0 ? "none" : text.join(",");
 }
 
+/** Gaps between columns, and what stands left and right of a row, in pixels. */
+const GAP = 12;
+
+/** The least width of the rows, in pixels: in less room they are scrolled sideways as a whole. */
+export function leastWidth(chosen: readonly ColumnId[]): number {
+  const widths = COLUMNS.filter((it) => chosen.includes(it.id)).map((it) =>
+    Number(/(\d+)px/.exec(it.width)![1]),
+  );
+  return widths.reduce((sum, width) => sum + width + GAP, 28 + 2 * GAP);
+}
+
 /** The grid of the rows: a place for the check box, then the columns. */
 export const tracks = (chosen: readonly ColumnId[]): string =>
   ["28px", ...COLUMNS.filter((it) => chosen.includes(it.id)).map((it) => it.width)].join(" ");

@@ -10,7 +10,7 @@ import { useZone } from "../lib/settings";
 import { cx, Empty, INPUT } from "../ui/kit";
 
 const LEVELS = ["debug", "info", "warn", "error"];
-const LINE = 22;
+const LINE = 24;
 
 function textOf(event: Checkpoint["events"][number]): string {
   if (event.type === "log") return event.message;
@@ -110,7 +110,7 @@ export function LogsView({ detail, onPick }: { detail: RunDetail; onPick: (seq: 
             return (
               <div
                 key={line.key}
-                className="absolute inset-x-0 flex h-5.5 items-center gap-3 whitespace-nowrap px-3"
+                className="absolute inset-x-0 flex h-6 items-center gap-3 whitespace-nowrap px-3"
                 style={{ transform: `translateY(${start}px)` }}
               >
                 <span className="text-dim">{clock(line.event.at, zone, now)}</span>
@@ -125,7 +125,7 @@ export function LogsView({ detail, onPick }: { detail: RunDetail; onPick: (seq: 
                 <button
                   type="button"
                   onClick={() => onPick(line.step.seq)}
-                  className="max-w-40 shrink-0 truncate text-dim hover:text-ink hover:underline"
+                  className="h-6 max-w-40 shrink-0 truncate text-dim hover:text-ink hover:underline"
                 >
                   {title(line.step)}
                   {line.event.attempt > 1 && ` ×${line.event.attempt}`}

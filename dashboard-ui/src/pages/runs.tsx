@@ -7,7 +7,14 @@ import { ArrowUp, Play } from "lucide-react";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { queryClient } from "../api/client";
 import { runsQuery, useMay } from "../api/queries";
-import { COLUMNS, type ColumnId, readColumns, tracks, writeColumns } from "../lib/columns";
+import {
+  COLUMNS,
+  type ColumnId,
+  leastWidth,
+  readColumns,
+  tracks,
+  writeColumns,
+} from "../lib/columns";
 import { count, plural } from "../lib/format";
 import { useKeys } from "../lib/keys";
 import type { Between } from "../lib/range";
@@ -264,7 +271,12 @@ export default function Runs(): React.JSX.Element {
               list.isPlaceholderData && "opacity-60 transition-opacity delay-300",
             )}
           >
-            <div role="table" aria-label="Runs" aria-rowcount={hasNextPage ? -1 : runs.length + 1}>
+            <div
+              role="table"
+              aria-label="Runs"
+              aria-rowcount={hasNextPage ? -1 : runs.length + 1}
+              style={{ minWidth: isPhone ? undefined : leastWidth(columns) }}
+            >
               <div
                 role="row"
                 aria-rowindex={1}
