@@ -6,7 +6,6 @@
 )]
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::texts::Texts;
 
@@ -46,13 +45,6 @@ const DOWN: Texts = Texts {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // MySQL commits its one statement by itself, so a crash may have left it unrecorded.
-        let db = manager.get_connection();
-        if db.get_database_backend() == DbBackend::MySql
-            && manager.has_column("durable_signals", "no").await?
-        {
-            return Ok(());
-        }
         UP.run(manager).await
     }
 

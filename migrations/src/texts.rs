@@ -12,6 +12,10 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
+    /// Makes the change.
+    ///
+    /// MySQL commits each statement by itself, all or nothing, so a crash may leave some of them
+    /// done and none recorded: those that say that they were done already are passed over there.
     pub(crate) async fn run(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         let db = manager.get_connection();
         let text = match db.get_database_backend() {
@@ -23,7 +27,14 @@ impl Texts {
                 return Err(DbErr::Migration(message));
             }
         };
-        db.execute_unprepared(text).await.map(drop)
+        if db.get_database_backend() != DbBackend::MySql {
+            return db.execute_unprepared(text).await.map(drop);
+        }
+        for statement in text.split(";\n").filter(|it| !it.trim().is_empty()) {
+            let done = db.execute_unprepared(statement).await;
+            done.map(drop).or_else(excuse_repetition)?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn drop_tables(
@@ -36,4 +47,16 @@ impl Texts {
         }
         Ok(())
     }
+}
+
+/// MySQL's numbers for a table, a column or an index that is there already, and for one that is
+/// gone.
+const REPETITIONS: [&str; 4] = ["1050 (", "1060 (", "1061 (", "1091 ("];
+
+fn excuse_repetition(error: DbErr) -> Result<(), DbErr> {
+    let text = error.to_string();
+    if REPETITIONS.iter().any(|number| text.contains(number)) {
+        return Ok(());
+    }
+    Err(error)
 }

@@ -167,13 +167,14 @@ fn orders() -> Workflow<u32, ()> {
 async fn what_an_event_of_a_run_starts_is_as_urgent(world: World) {
     let app = world.open(|it| it.register(pack).register(orders())).await;
     let start = app.start(orders(), 1).id("a").priority(4);
-    begin(&app, start).await;
+    begin(&app, start.namespace("eu")).await;
     app.output::<()>("a").await;
     let mut query = RunQuery::default();
     query.workflow = Some("pack".into());
     let started = app.list_runs(&query).await.unwrap().runs;
-    let priorities: Vec<_> = started.iter().map(|it| it.priority).collect();
-    assert_eq!(priorities, [4]);
+    let places = started.iter().map(|it| (&*it.namespace, it.priority));
+    let places: Vec<_> = places.collect();
+    assert_eq!(places, [("eu", 4)]);
     // From outside, nothing is known of it.
     let published = app.publish_event("ordered", &2).id("two");
     soon("the event", published).await.unwrap();

@@ -19,7 +19,11 @@ use crate::support::{
     world::{World, code, flow, on_every_server, soon},
 };
 
-on_every_server!(runs_of_an_older_build_go_on, migrations_go_back_and_forth);
+on_every_server!(
+    runs_of_an_older_build_go_on,
+    migrations_go_back_and_forth,
+    a_migration_that_was_not_recorded_is_repeated,
+);
 
 mod on_sqlite {
     use crate::support::world::World;
@@ -184,6 +188,33 @@ async fn runs_of_an_older_build_go_on(world: World) {
     app.send("approve:new", 1).await;
     assert_eq!(app.output::<u32>("new").await, 2);
     assert_eq!(app.record("new").await.run.priority, 3);
+}
+
+/// MySQL commits what changes tables by itself, so that a crash may come before it is recorded. On
+/// the other databases both are one transaction.
+async fn a_migration_that_was_not_recorded_is_repeated(world: World) {
+    let db = world.connection().await;
+    if db.get_database_backend() != DbBackend::MySql {
+        return;
+    }
+    for migration in Migrator::migrations() {
+        for _ in 0..2 {
+            Migrator::up(&db, Some(1)).await.unwrap();
+            let forget = format!(
+                "DELETE FROM durable_migrations WHERE version = '{}'",
+                migration.name()
+            );
+            db.execute_unprepared(&forget).await.unwrap();
+        }
+        Migrator::up(&db, Some(1)).await.unwrap();
+    }
+    db.close().await.unwrap();
+    let ledger = Ledger::default();
+    let register = order(&ledger);
+    let app = world.open(|it| it.register(register)).await;
+    app.begin(&order(&ledger), 1, "a").await;
+    app.send("approve:a", 1).await;
+    assert_eq!(app.output::<u32>("a").await, 2);
 }
 
 async fn migrations_go_back_and_forth(world: World) {

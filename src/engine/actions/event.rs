@@ -71,11 +71,14 @@ pub(crate) struct Publication {
 }
 
 impl Publication {
-    /// What the event starts is as urgent as who publishes it. What accumulates belongs to many.
-    pub(crate) fn is_as_urgent_as(&mut self, priority: i32) {
+    /// What the event starts stands where the run does that publishes it, and is as urgent. What
+    /// accumulates belongs to many.
+    pub(crate) fn is_from(&mut self, namespace: &Arc<str>, priority: i32) {
         let Started { starts, direct, .. } = &mut self.started;
-        let direct = starts.iter_mut().take(*direct);
-        direct.for_each(|new| new.priority = priority);
+        for new in starts.iter_mut().take(*direct) {
+            new.namespace.clone_from(namespace);
+            new.priority = priority;
+        }
     }
 
     /// All of it as one transaction.

@@ -213,7 +213,7 @@ impl Host for RunHost {
         let mut state = self.state();
         if !state.cursor.has_fault() {
             let mut publication = publication(&self.core, EventRequest::new(name, payload));
-            publication.is_as_urgent_as(self.identity.priority);
+            publication.is_from(&self.identity.namespace, self.identity.priority);
             let batch = publication.into_batch();
             let beyond = state.pending.beyond();
             beyond.starts.extend(batch.starts);

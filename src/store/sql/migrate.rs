@@ -25,7 +25,7 @@ const PATIENCE: u32 = 60;
 
 /// Looks, and migrates in one transaction that only one instance is in: those that start together
 /// wait for each other. A crash in the middle leaves the schema as it was, but on MySQL, whose DDL
-/// commits by itself: there each migration says what it creates only if it is missing.
+/// commits by itself: there each migration passes over what it has done already.
 pub(super) async fn migrate(
     options: &SqlOptions,
     db: &DatabaseConnection,
