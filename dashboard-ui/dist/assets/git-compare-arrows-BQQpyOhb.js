@@ -1,5 +1,0 @@
-<<<<<<<< HEAD:dashboard-ui/dist/assets/git-compare-arrows-BxwmllEZ.js
-import{zt as e}from"./index-CBrA45Rk.js";var t={name:`git-compare-arrows`,size:24,node:[[`circle`,{cx:`5`,cy:`6`,r:`3`,key:`1qnov2`}],[`path`,{d:`M12 6h5a2 2 0 0 1 2 2v7`,key:`1yj91y`}],[`path`,{d:`m15 9-3-3 3-3`,key:`1lwv8l`}],[`circle`,{cx:`19`,cy:`18`,r:`3`,key:`1qljk2`}],[`path`,{d:`M12 18H7a2 2 0 0 1-2-2V9`,key:`16sdep`}],[`path`,{d:`m9 15 3 3-3 3`,key:`1m3kbl`}]]};t.node;var n=e(t);export{n as t};
-========
-import{zt as e}from"./index-CniEyxRN.js";var t={name:`git-compare-arrows`,size:24,node:[[`circle`,{cx:`5`,cy:`6`,r:`3`,key:`1qnov2`}],[`path`,{d:`M12 6h5a2 2 0 0 1 2 2v7`,key:`1yj91y`}],[`path`,{d:`m15 9-3-3 3-3`,key:`1lwv8l`}],[`circle`,{cx:`19`,cy:`18`,r:`3`,key:`1qljk2`}],[`path`,{d:`M12 18H7a2 2 0 0 1-2-2V9`,key:`16sdep`}],[`path`,{d:`m9 15 3 3-3 3`,key:`1m3kbl`}]]};t.node;var n=e(t);export{n as t};
->>>>>>>> 092ede7 (Tell the schemas of signals and updates before a run begins):dashboard-ui/dist/assets/git-compare-arrows-BQQpyOhb.js
