@@ -73,6 +73,8 @@ function manySteps() {
     reason: "",
     is_terminal: true,
     tags: [],
+    attributes: {},
+    namespace: "default",
     recoveries: 0,
     rev: STEPS + 1,
     created_at: at(0),
@@ -81,7 +83,8 @@ function manySteps() {
     input: null,
   };
   const timeline = Array.from({ length: STEPS }, (_, seq) => step(seq));
-  return { run, timeline, waiting_for: [], operations: STEPS };
+  const under_way = { instance: null, is_here: false, at: now, steps: [] };
+  return { run, timeline, under_way, waiting_for: [], operations: STEPS };
 }
 
 const shop = await Shop.open({});

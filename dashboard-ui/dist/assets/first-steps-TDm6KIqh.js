@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:dashboard-ui/dist/assets/first-steps-TDm6KIqh.js
 import{B as e,G as t,H as n,Pt as r,Qt as i,tn as a}from"./index-Dat_Y0EY.js";import{i as o}from"./base-BWragFCy.js";var s=o(),c=`use axum_durable::prelude::*;
+========
+import{B as e,G as t,H as n,Pt as r,Qt as i,tn as a}from"./index-r-CU_lTf.js";import{i as o}from"./base-BWragFCy.js";var s=o(),c=`use axum_durable::prelude::*;
+>>>>>>>> 52783b2 (Dashboard: menus of the list are drawn while they are open):dashboard-ui/dist/assets/first-steps-BHo-SOpI.js
 
 #[workflow(name = "greet")]
 async fn greet(ctx: &WorkflowCtx, name: String) -> Result<String> {

@@ -1,7 +1,7 @@
 /** A row of the list of runs. */
 import type { RunSummary } from "@durable/client";
 import { memo, type ReactNode } from "react";
-import { type ColumnId, tracks } from "../lib/columns";
+import type { ColumnId } from "../lib/columns";
 import { token } from "../lib/search";
 import { runIsCutOff } from "../lib/status";
 import { FastLink, runHref, searchHref } from "../ui/fast-link";
@@ -24,6 +24,8 @@ interface RowProps {
   isPast: boolean;
   canPick: boolean;
   columns: readonly ColumnId[];
+  /** The tracks of the columns, except on a phone. */
+  grid: string | undefined;
   onPick: (id: string) => void;
 }
 
@@ -38,6 +40,7 @@ export const Row = memo(function Row({
   isPast,
   canPick,
   columns,
+  grid,
   onPick,
 }: RowProps) {
   const has = (id: ColumnId) => isPhone || columns.includes(id);
@@ -56,7 +59,7 @@ export const Row = memo(function Row({
       style={{
         height,
         transform: `translateY(${top}px)`,
-        gridTemplateColumns: isPhone ? undefined : tracks(columns),
+        gridTemplateColumns: grid,
       }}
     >
       <span role="cell" className="relative z-1 hidden md:inline">

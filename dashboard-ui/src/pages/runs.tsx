@@ -135,6 +135,7 @@ export default function Runs(): React.JSX.Element {
     saveColumns(text);
     void navigate({ search: (now) => ({ ...now, cols: text }), replace: true });
   };
+  const grid = useMemo(() => tracks(columns), [columns]);
   const setPeek = useCallback(
     (id: string | undefined) =>
       void navigate({ search: (now) => ({ ...now, peek: id }), replace: true }),
@@ -284,7 +285,7 @@ export default function Runs(): React.JSX.Element {
                   GRID,
                   "sticky top-0 z-10 hidden h-8 border-b border-line bg-raised px-3 text-dense text-dim md:grid",
                 )}
-                style={{ gridTemplateColumns: tracks(columns) }}
+                style={{ gridTemplateColumns: grid }}
               >
                 <span role="columnheader">
                   <span className="sr-only">Selected</span>
@@ -312,6 +313,7 @@ export default function Runs(): React.JSX.Element {
                       isPast={!matches(search, run, Date.now())}
                       canPick={may.act}
                       columns={columns}
+                      grid={isPhone ? undefined : grid}
                       onPick={toggle}
                     />
                   );

@@ -1,6 +1,6 @@
 /** Which columns the list of runs has. */
 import { Columns3 } from "lucide-react";
-import { useId } from "react";
+import { useId, useState } from "react";
 import { CHOICES, type ColumnId, USUAL } from "../lib/columns";
 import { Button } from "./kit";
 
@@ -12,6 +12,8 @@ export function Columns({
   onChoose: (chosen: ColumnId[]) => void;
 }) {
   const menu = useId();
+  // Drawn only while somebody looks: a list of many rows has elements enough.
+  const [isOpen, setOpen] = useState(false);
   return (
     <>
       <Button
@@ -26,26 +28,32 @@ export function Columns({
         popover="auto"
         role="dialog"
         aria-label="Columns"
+        onToggle={(event) => setOpen(event.newState === "open")}
         className="columns-menu m-0 w-52 rounded-card border border-line bg-page p-1 text-ink shadow-[var(--shadow)]"
       >
-        {CHOICES.map(({ id, label }) => (
-          <label
-            key={id}
-            className="flex h-8 items-center gap-2 rounded-control px-2 hover:bg-raised"
-          >
-            <input
-              type="checkbox"
-              checked={chosen.includes(id)}
-              onChange={(event) =>
-                onChoose(event.target.checked ? [...chosen, id] : chosen.filter((it) => it !== id))
-              }
-            />
-            {label}
-          </label>
-        ))}
-        <Button look="quiet" className="mt-1 w-full" onClick={() => onChoose(USUAL)}>
-          The usual ones
-        </Button>
+        {isOpen &&
+          CHOICES.map(({ id, label }) => (
+            <label
+              key={id}
+              className="flex h-8 items-center gap-2 rounded-control px-2 hover:bg-raised"
+            >
+              <input
+                type="checkbox"
+                checked={chosen.includes(id)}
+                onChange={(event) =>
+                  onChoose(
+                    event.target.checked ? [...chosen, id] : chosen.filter((it) => it !== id),
+                  )
+                }
+              />
+              {label}
+            </label>
+          ))}
+        {isOpen && (
+          <Button look="quiet" className="mt-1 w-full" onClick={() => onChoose(USUAL)}>
+            The usual ones
+          </Button>
+        )}
       </div>
     </>
   );

@@ -20,6 +20,8 @@ export function TimeRange({
 }) {
   const menu = useId();
   const zone = useZone();
+  // Drawn only while somebody looks: a list of many rows has elements enough.
+  const [isOpen, setOpen] = useState(false);
   const [from, setFrom] = useState("");
   const [to, setTo] = useState("");
   const close = () => document.getElementById(menu)?.hidePopover();
@@ -51,68 +53,73 @@ export function TimeRange({
         aria-label="When runs were started"
         className="range-menu m-0 w-72 max-w-[calc(100vw-24px)] rounded-card border border-line bg-page p-1 text-ink shadow-[var(--shadow)]"
         onToggle={(event) => {
+          setOpen(event.newState === "open");
           if (event.newState !== "open") return;
           setFrom(toField(between.from, zone));
           setTo(toField(between.to, zone));
         }}
       >
-        {spans.map(([text, name]) => (
-          <button
-            key={name}
-            type="button"
-            aria-pressed={text === undefined ? isFree : text === newer}
-            onClick={() => {
-              onSpan(text);
-              close();
-            }}
-            className={cx(
-              "flex h-8 w-full items-center rounded-control px-2 text-left hover:bg-raised",
-              (text === undefined ? isFree : text === newer) && "bg-accent-soft",
-            )}
-          >
-            {name}
-          </button>
-        ))}
-        <form
-          className="mt-1 flex flex-col gap-2 border-t border-line p-2"
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (isBackwards) return;
-            onBetween(asked);
-            close();
-          }}
-        >
-          <Field label={zone === "utc" ? "From (UTC)" : "From"}>
-            {(id) => (
-              <input
-                id={id}
-                type="datetime-local"
-                className={INPUT}
-                value={from}
-                onChange={(event) => setFrom(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field
-            label={zone === "utc" ? "To (UTC)" : "To"}
-            error={isBackwards ? "It ends before it begins" : undefined}
-          >
-            {(id, describedBy) => (
-              <input
-                id={id}
-                type="datetime-local"
-                className={INPUT}
-                aria-invalid={isBackwards}
-                aria-describedby={describedBy}
-                value={to}
-                onChange={(event) => setTo(event.target.value)}
-              />
-            )}
-          </Field>
-          <Button type="submit" look="primary" disabled={isBackwards}>
-            Show these
-          </Button>
-        </form>
+        {isOpen && (
+          <>
+            {spans.map(([text, name]) => (
+              <button
+                key={name}
+                type="button"
+                aria-pressed={text === undefined ? isFree : text === newer}
+                onClick={() => {
+                  onSpan(text);
+                  close();
+                }}
+                className={cx(
+                  "flex h-8 w-full items-center rounded-control px-2 text-left hover:bg-raised",
+                  (text === undefined ? isFree : text === newer) && "bg-accent-soft",
+                )}
+              >
+                {name}
+              </button>
+            ))}
+            <form
+              className="mt-1 flex flex-col gap-2 border-t border-line p-2"
+              onSubmit={(event) => {
+                event.preventDefault();
+                if (isBackwards) return;
+                onBetween(asked);
+                close();
+              }}
+            >
+              <Field label={zone === "utc" ? "From (UTC)" : "From"}>
+                {(id) => (
+                  <input
+                    id={id}
+                    type="datetime-local"
+                    className={INPUT}
+                    value={from}
+                    onChange={(event) => setFrom(event.target.value)}
+                  />
+                )}
+              </Field>
+              <Field
+                label={zone === "utc" ? "To (UTC)" : "To"}
+                error={isBackwards ? "It ends before it begins" : undefined}
+              >
+                {(id, describedBy) => (
+                  <input
+                    id={id}
+                    type="datetime-local"
+                    className={INPUT}
+                    aria-invalid={isBackwards}
+                    aria-describedby={describedBy}
+                    value={to}
+                    onChange={(event) => setTo(event.target.value)}
+                  />
+                )}
+              </Field>
+              <Button type="submit" look="primary" disabled={isBackwards}>
+                Show these
+              </Button>
+            </form>
+          </>
+        )}
       </div>
     </>
   );
