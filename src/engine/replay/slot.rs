@@ -58,7 +58,7 @@ pub(crate) struct Slot {
     /// The inbox item that ended it.
     pub(crate) inbox: Option<i64>,
     /// The event that ended it.
-    pub(crate) event: Option<EventId>,
+    pub(crate) event: Option<Box<EventId>>,
     #[expect(
         clippy::box_collection,
         reason = "a pointer in place of three words per operation"

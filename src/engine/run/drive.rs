@@ -154,7 +154,7 @@ impl Driver {
             if state.cursor.has_fault() {
                 return Next::Again;
             }
-            host.body_wakes.pass_on();
+            host.waker.pass_on();
             if host.waker.take_body() {
                 return Next::Poll;
             }

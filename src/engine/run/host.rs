@@ -14,7 +14,7 @@ use super::{
     relation::Kin,
     spawned::spawned,
     state::{Identity, Phase, State},
-    wake::{BodyWaker, BodyWakes, RunWaker},
+    wake::{BodyWaker, RunWaker},
 };
 use crate::engine::{
     actions::{EventRequest, publication},
@@ -40,8 +40,6 @@ pub(crate) struct RunHost {
     pub(crate) identity: Identity,
     pub(crate) core: Arc<Core>,
     pub(crate) waker: Arc<RunWaker>,
-    /// What the workflow is polled with. Operations see another waker only inside a set.
-    pub(crate) body_wakes: Arc<BodyWakes>,
     state: Mutex<State>,
     in_body: AtomicBool,
     /// The next poll is to leave the workflow's body; see `cut`.
@@ -56,7 +54,6 @@ impl RunHost {
             workflow: run.workflow.clone(),
             token: run.token,
             attempt: run.recoveries.saturating_add(1),
-            seed: Core::seed(&run.id),
             namespace: Arc::clone(&run.namespace),
             priority: run.priority,
             kin: Kin::of(run),
@@ -67,7 +64,6 @@ impl RunHost {
             identity,
             core,
             waker,
-            body_wakes: Arc::default(),
             state: Mutex::new(State::new(record)),
             in_body: AtomicBool::new(false),
             cuts: AtomicBool::new(false),
@@ -136,7 +132,7 @@ impl Host for RunHost {
     }
 
     fn seed(&self, seq: Seq) -> u64 {
-        mix(self.identity.seed ^ u64::from(seq.0).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        mix(Core::seed(&self.identity.run) ^ u64::from(seq.0).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     fn in_body(&self) -> &AtomicBool {
@@ -340,7 +336,6 @@ impl Host for RunHost {
 
     fn body_waker(&self, operation: &Waker) -> Option<Waker> {
         let waker = BodyWaker {
-            wakes: Arc::clone(&self.body_wakes),
             operation: operation.clone(),
             run: Arc::clone(&self.waker),
         };

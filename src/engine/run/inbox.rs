@@ -79,7 +79,7 @@ impl RunHost {
                         continue;
                     };
                     slot.inbox = Some(item.id);
-                    slot.event = Some(id);
+                    slot.event = Some(Box::new(id));
                     state.ready(seq, Outcome::Completed(payload));
                 }
                 InboxBody::RunEnded { outcome, .. } => {

@@ -296,7 +296,7 @@ impl RunHost {
         if let Some(slot) = state.cursor.slot(seq) {
             state.pending.take(slot.inbox.take());
             if let Some(event) = slot.event.take() {
-                state.pending.beyond().heard.push(event);
+                state.pending.beyond().heard.push(*event);
             }
         }
         state.pending.put(checkpoint, may_replace);

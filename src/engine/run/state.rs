@@ -180,7 +180,6 @@ pub(crate) struct Identity {
     pub(crate) workflow: WorkflowKey,
     pub(crate) token: FencingToken,
     pub(crate) attempt: u32,
-    pub(crate) seed: u64,
     pub(crate) namespace: Arc<str>,
     pub(crate) priority: i32,
     /// Boxed, because few runs have any.

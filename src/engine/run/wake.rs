@@ -24,6 +24,13 @@ pub(crate) struct RunWaker {
     news: AtomicBool,
     /// The task is busy and will look at both before it sleeps.
     is_busy: AtomicBool,
+    /// Wake-ups by step bodies inside a set of futures, kept back until the driver passes them on.
+    ///
+    /// A set such as `FuturesUnordered` polls its futures in the order in which they were woken.
+    /// That order must follow from the releases alone, because on replay no body wakes anything. So
+    /// bodies wake their operation only between turns, when every set that the workflow awaits has
+    /// an empty queue and every other set has all its futures in it; see `Driver::poll_body`.
+    kept_back: Mutex<Vec<Waker>>,
 }
 
 impl RunWaker {
@@ -68,6 +75,12 @@ impl RunWaker {
     pub(crate) fn take_body(&self) -> bool {
         self.body.swap(false, SeqCst)
     }
+
+    /// Passes on what bodies have woken since the last time.
+    pub(crate) fn pass_on(&self) {
+        let kept_back = std::mem::take(&mut *self.kept_back.lock());
+        kept_back.into_iter().for_each(Waker::wake);
+    }
 }
 
 impl Wake for RunWaker {
@@ -81,29 +94,9 @@ impl Wake for RunWaker {
     }
 }
 
-/// Wake-ups by step bodies inside a set of futures, kept back until the driver passes them on.
-///
-/// A set such as `FuturesUnordered` polls its futures in the order in which they were woken. That
-/// order must follow from the releases alone, because on replay no body wakes anything. So bodies
-/// wake their operation only between turns, when every set that the workflow awaits has an empty
-/// queue and every other set has all its futures in it; see `Driver::poll_body`.
-#[derive(Debug, Default)]
-pub(crate) struct BodyWakes {
-    waiting: Mutex<Vec<Waker>>,
-}
-
-impl BodyWakes {
-    /// Passes the wake-ups on.
-    pub(crate) fn pass_on(&self) {
-        let waiting = std::mem::take(&mut *self.waiting.lock());
-        waiting.into_iter().for_each(Waker::wake);
-    }
-}
-
 /// The waker of a step body inside a set of futures.
 #[derive(Debug)]
 pub(crate) struct BodyWaker {
-    pub(crate) wakes: Arc<BodyWakes>,
     pub(crate) operation: Waker,
     pub(crate) run: Arc<RunWaker>,
 }
@@ -114,7 +107,7 @@ impl Wake for BodyWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.wakes.waiting.lock().push(self.operation.clone());
+        self.run.kept_back.lock().push(self.operation.clone());
         self.run.tell();
     }
 }
