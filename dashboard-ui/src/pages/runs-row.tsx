@@ -51,7 +51,7 @@ export const Row = memo(function Row({
       data-run={run.id}
       className={cx(
         GRID,
-        "absolute inset-x-0 border-b border-line px-3 hover:bg-raised",
+        "absolute inset-x-0 border-b border-line px-3 contain-content hover:bg-raised",
         isPicked && "bg-accent-soft",
         isAt && "outline-2 -outline-offset-2 outline-accent",
         isPast && "opacity-55",

@@ -2,19 +2,11 @@
 import type { Batch } from "@durable/client";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowUp, Play } from "lucide-react";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { queryClient } from "../api/client";
 import { runsQuery, useMay } from "../api/queries";
-import {
-  COLUMNS,
-  type ColumnId,
-  leastWidth,
-  readColumns,
-  tracks,
-  writeColumns,
-} from "../lib/columns";
+import { type ColumnId, readColumns, writeColumns } from "../lib/columns";
 import { count, plural } from "../lib/format";
 import { useKeys } from "../lib/keys";
 import type { Between } from "../lib/range";
@@ -31,32 +23,18 @@ import { live } from "../live/live";
 import { runsRoute } from "../router";
 import { BATCHES, type BatchAction, BatchDialog, BatchTray } from "../ui/batch";
 import { Columns } from "../ui/columns";
-import { Button, cx, PageHead, Skeleton, Stale, Trouble, useTitle } from "../ui/kit";
+import { Button, PageHead, Stale, Trouble, useTitle } from "../ui/kit";
 import { SearchBox } from "../ui/search-box";
 import { TimeRange } from "../ui/time-range";
 import { Views } from "../ui/views";
 import { FirstSteps } from "./first-steps";
 import { NothingFound, StatusFilters } from "./runs-filters";
-import { GRID, Row } from "./runs-row";
+import { RunsTable } from "./runs-table";
 
 const Peek = lazy(() => import("./runs-peek").then((it) => ({ default: it.Peek })));
 
-const ROW = 36;
 /** What is offered for many runs, in this order. */
 const ACTIONS = Object.keys(BATCHES) as BatchAction[];
-/** Two lines on a phone. */
-const TALL_ROW = 56;
-
-function useIsPhone(): boolean {
-  const [isPhone, set] = useState(() => matchMedia("(max-width: 767px)").matches);
-  useEffect(() => {
-    const query = matchMedia("(max-width: 767px)");
-    const listen = () => set(query.matches);
-    query.addEventListener("change", listen);
-    return () => query.removeEventListener("change", listen);
-  }, []);
-  return isPhone;
-}
 
 /** Runs that appeared since the list was read and that it would show. */
 function useNewRuns(search: Search, known: ReadonlySet<string>, readAt: number) {
@@ -135,7 +113,6 @@ export default function Runs(): React.JSX.Element {
     saveColumns(text);
     void navigate({ search: (now) => ({ ...now, cols: text }), replace: true });
   };
-  const grid = useMemo(() => tracks(columns), [columns]);
   const setPeek = useCallback(
     (id: string | undefined) =>
       void navigate({ search: (now) => ({ ...now, peek: id }), replace: true }),
@@ -152,14 +129,12 @@ export default function Runs(): React.JSX.Element {
   }, [search]);
 
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
-  const [cursor, setCursor] = useState(-1);
   const [asks, setAsks] = useState<{ action: BatchAction; ids?: string[] }>();
   const [batch, setBatch] = useState<Batch>();
   // biome-ignore lint/correctness/useExhaustiveDependencies: another list has other rows
-  useEffect(() => {
-    setPicked(new Set());
-    setCursor(-1);
-  }, [search]);
+  useEffect(() => setPicked(new Set()), [search]);
+  const clear = useCallback(() => setPicked(new Set()), []);
+  const readMore = useCallback(() => void fetchNextPage(), [fetchNextPage]);
   const toggle = useCallback((id: string) => {
     setPicked((now) => {
       const next = new Set(now);
@@ -169,50 +144,10 @@ export default function Runs(): React.JSX.Element {
   }, []);
 
   const box = useRef<HTMLDivElement>(null);
-  const isPhone = useIsPhone();
-  const height = isPhone ? TALL_ROW : ROW;
-  const rows = useVirtualizer({
-    count: runs.length,
-    getScrollElement: () => box.current,
-    estimateSize: useCallback(() => height, [height]),
-    overscan: 5,
-  });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: rows are measured anew
-  useEffect(() => rows.measure(), [height]);
-  const shown = rows.getVirtualItems();
-  const last = shown.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && last >= runs.length - 20) void fetchNextPage();
-  }, [last, runs.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
-
-  const keys = useMemo(() => {
-    const move = (step: number) => {
-      const next = Math.min(Math.max(cursor + step, 0), runs.length - 1);
-      setCursor(next);
-      rows.scrollToIndex(next);
-      // The look goes along.
-      if (peek !== undefined && runs[next]) setPeek(runs[next].id);
-    };
-    return {
-      j: () => move(1),
-      k: () => move(-1),
-      x: () => runs[cursor] && toggle(runs[cursor].id),
-      Enter: () => {
-        const run = runs[cursor];
-        if (run) void navigate({ to: "/runs/$id", params: { id: run.id } });
-      },
-      o: () => {
-        const run = runs[Math.max(cursor, 0)];
-        if (run) setPeek(run.id === peek ? undefined : run.id);
-      },
-      n: () => may.act && void navigate({ to: "/runs/new" }),
-      Escape: () => {
-        if (peek !== undefined) return setPeek(undefined);
-        setPicked(new Set());
-        setCursor(-1);
-      },
-    };
-  }, [cursor, runs, rows, may.act, peek, navigate, toggle, setPeek]);
+  const keys = useMemo(
+    () => ({ n: () => may.act && void navigate({ to: "/runs/new" }) }),
+    [may.act, navigate],
+  );
   useKeys(keys);
 
   const looked = runs.find((run) => run.id === peek);
@@ -265,61 +200,23 @@ export default function Runs(): React.JSX.Element {
         <FirstSteps />
       ) : (
         <div className="relative flex min-h-0 flex-1 border-t border-line">
-          <div
-            ref={box}
-            className={cx(
-              "relative min-h-0 min-w-0 flex-1 overflow-auto",
-              list.isPlaceholderData && "opacity-60 transition-opacity delay-300",
-            )}
+          <RunsTable
+            runs={runs}
+            search={search}
+            columns={columns}
+            box={box}
+            isPending={list.isPending}
+            isOld={list.isPlaceholderData}
+            hasMore={hasNextPage}
+            isReading={isFetchingNextPage}
+            readMore={readMore}
+            canPick={may.act}
+            picked={picked}
+            onPick={toggle}
+            onClear={clear}
+            peek={peek}
+            onPeek={setPeek}
           >
-            <div
-              role="table"
-              aria-label="Runs"
-              aria-rowcount={hasNextPage ? -1 : runs.length + 1}
-              style={{ minWidth: isPhone ? undefined : leastWidth(columns) }}
-            >
-              <div
-                role="row"
-                aria-rowindex={1}
-                className={cx(
-                  GRID,
-                  "sticky top-0 z-10 hidden h-8 border-b border-line bg-raised px-3 text-dense text-dim md:grid",
-                )}
-                style={{ gridTemplateColumns: grid }}
-              >
-                <span role="columnheader">
-                  <span className="sr-only">Selected</span>
-                </span>
-                {COLUMNS.filter((it) => columns.includes(it.id)).map(({ id, label }) => (
-                  <span key={id} role="columnheader" className="truncate">
-                    {label}
-                  </span>
-                ))}
-              </div>
-              {list.isPending && <Skeleton rows={12} height={height} />}
-              <div role="rowgroup" className="relative" style={{ height: rows.getTotalSize() }}>
-                {shown.map(({ index, start }) => {
-                  const run = runs[index]!;
-                  return (
-                    <Row
-                      key={run.id}
-                      run={run}
-                      index={index}
-                      top={start}
-                      height={height}
-                      isPhone={isPhone}
-                      isPicked={picked.has(run.id)}
-                      isAt={cursor === index}
-                      isPast={!matches(search, run, Date.now())}
-                      canPick={may.act}
-                      columns={columns}
-                      grid={isPhone ? undefined : grid}
-                      onPick={toggle}
-                    />
-                  );
-                })}
-              </div>
-            </div>
             {fresh.size > 0 && (
               <button
                 type="button"
@@ -342,7 +239,7 @@ export default function Runs(): React.JSX.Element {
                 onAnyTime={() => setSpan(undefined)}
               />
             )}
-          </div>
+          </RunsTable>
           {peek !== undefined && (
             <Suspense>
               <Peek id={peek} row={looked} onClose={() => setPeek(undefined)} />
@@ -369,7 +266,7 @@ export default function Runs(): React.JSX.Element {
               {BATCHES[action].verb.toLowerCase()}
             </Button>
           ))}
-          <Button look="quiet" className="ml-auto" onClick={() => setPicked(new Set())}>
+          <Button look="quiet" className="ml-auto" onClick={clear}>
             Clear
           </Button>
         </div>
