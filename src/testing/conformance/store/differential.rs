@@ -16,7 +16,7 @@ use super::tally::Tally;
 use crate::id::Seq;
 use crate::model::{RunStatus, SignalId, WorkflowKey};
 use crate::store::{
-    Amended, Batch, BatchAck, Claim, Claimed, Delivery, LivenessLock, NewWaiter, RunCommit,
+    Amended, Batch, BatchAck, Claim, Claimed, Custody, Delivery, LivenessLock, NewWaiter, RunCommit,
 };
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -146,8 +146,13 @@ impl Field {
             }
             let id = Dice::run(number);
             let found = self.first().store.run(&run(&id)).await.unwrap();
+            let has_ended = found.as_ref().is_some_and(|run| run.status.is_terminal());
             let token = found.map_or(1, |run| run.token.0);
-            let commit = self.dice.commit(&id, token, now, seen);
+            let mut commit = self.dice.commit(&id, token, now, seen);
+            if has_ended {
+                // Its owner has given it up with the end.
+                commit.custody = Custody::Release;
+            }
             batch.commits.push(commit);
         }
         batch
