@@ -110,7 +110,7 @@ impl<'ast> Visit<'ast> for Collect<'_> {
                 name: name_of(call),
                 value: value.map(source).unwrap_or_default(),
                 compensation: String::new(),
-                payloads: Payloads::of_call(call, self.scope),
+                payloads: Box::new(Payloads::of_call(call, self.scope)),
                 line: line_of(&call.method),
             });
         } else if is_undo(call)

@@ -12,7 +12,7 @@ pub(super) enum Node {
         name: String,
         value: String,
         compensation: String,
-        payloads: Payloads,
+        payloads: Box<Payloads>,
         line: u32,
     },
     Branch {

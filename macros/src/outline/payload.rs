@@ -44,7 +44,7 @@ pub(super) enum Typed {
     /// It has some type.
     Unknown,
     /// It has this type.
-    As(Type),
+    As(Box<Type>),
 }
 
 impl Typed {
@@ -52,7 +52,7 @@ impl Typed {
         if matches!(self, Self::Unknown)
             && let Some(ty) = ty
         {
-            *self = Self::As(ty);
+            *self = Self::As(Box::new(ty));
         }
     }
 
