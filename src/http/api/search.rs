@@ -126,7 +126,7 @@ fn parse(text: &str) -> (Search, Option<(&str, String)>) {
         if let Err(why) = search.take(&token) {
             wrong.get_or_insert((token.text, why));
         } else if search.leaves_no_status() {
-            wrong.get_or_insert((token.text, "it leaves no status".to_owned()));
+            wrong.get_or_insert_with(|| (token.text, "it leaves no status".to_owned()));
         }
     }
     search.leave_out();

@@ -1,6 +1,6 @@
 //! Signals inside a write transaction: to a waiter, to the buffer, and back.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use sea_orm::QueryResult;
 
@@ -94,7 +94,7 @@ impl Transaction<'_, '_> {
         mut untaken: Vec<Untaken>,
     ) -> Result<Vec<Untaken>, StoreError> {
         if untaken.len() > 1 {
-            let mut places = HashMap::new();
+            let mut places = BTreeMap::new();
             for (id, _) in &untaken {
                 let args = Args::new().with(bytes(*id));
                 let sets = self.run(self.texts().deliver.place_of, &args).await?;

@@ -56,12 +56,7 @@ impl Dice {
         };
         let kind = match self.below(11) {
             9 => {
-                query.except.workflows.push("refund".into());
-                let tag = format!("tag {}", self.below(3));
-                query.except.tags.push(tag.into());
-                if self.happens(2) {
-                    query.except.namespaces.push("shop".into());
-                }
+                self.leave_out(&mut query);
                 "list without"
             }
             10 => {
@@ -116,5 +111,14 @@ impl Dice {
         };
         self.tally.count(kind);
         query
+    }
+
+    fn leave_out(&mut self, query: &mut RunQuery) {
+        query.except.workflows.push("refund".into());
+        let tag = format!("tag {}", self.below(3));
+        query.except.tags.push(tag.into());
+        if self.happens(2) {
+            query.except.namespaces.push("shop".into());
+        }
     }
 }
