@@ -61,9 +61,7 @@ impl Dice {
             }
             10 => {
                 query.has_children = Some(self.happens(2));
-                if self.happens(2) {
-                    query.has_parent = Some(self.happens(2));
-                }
+                query.has_parent = self.happens(2).then(|| self.happens(2));
                 "list by relatives"
             }
             7 | 8 => {
