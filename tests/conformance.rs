@@ -206,12 +206,11 @@ async fn signals_keep_their_order_when_they_get_numbers() {
     }
 }
 
-async fn signals_get_numbers(url: &str, schema: Option<&str>) {
+/// Buffers three signals as a build did that knew no order of delivery.
+async fn buffer_without_numbers(url: &str, schema: Option<&str>) {
     let mut options = ConnectOptions::new(url);
-    let mut store = SqlStore::options();
     if let Some(schema) = schema {
         options.set_schema_search_path(schema);
-        store = store.schema(schema);
     }
     let db = Database::connect(options).await.unwrap();
     let migrations = Migrator::migrations();
@@ -232,7 +231,14 @@ async fn signals_get_numbers(url: &str, schema: Option<&str>) {
         db.execute_unprepared(&insert).await.unwrap();
     }
     db.close().await.unwrap();
+}
 
+async fn signals_get_numbers(url: &str, schema: Option<&str>) {
+    buffer_without_numbers(url, schema).await;
+    let mut store = SqlStore::options();
+    if let Some(schema) = schema {
+        store = store.schema(schema);
+    }
     let store = store.connect(url).await.unwrap();
     let now = store.clock().now();
     let run = RunId::from_trusted("a");

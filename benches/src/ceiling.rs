@@ -100,7 +100,12 @@ impl Ceiling {
     /// A run for bare commits.
     pub(crate) async fn bare(self) -> Result<Bare, Failed> {
         let run = RunId::generate();
-        check_starts(&self.store.commit(&self.starts(&[run.clone()])).await?)?;
+        check_starts(
+            &self
+                .store
+                .commit(&self.starts(std::slice::from_ref(&run)))
+                .await?,
+        )?;
         Ok(Bare {
             ceiling: self,
             run,
@@ -111,8 +116,8 @@ impl Ceiling {
     /// The batches of new runs from their start to their end.
     fn lives(&self, count: usize, steps: usize) -> Vec<Batch> {
         let runs: Vec<RunId> = (0..count).map(|_| RunId::generate()).collect();
-        let last = steps.saturating_sub(1);
-        let step = |at| self.step(&runs, at as u32, at == last);
+        let last = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
+        let step = |at| self.step(&runs, at, at == last);
         let starts = std::iter::once(self.starts(&runs));
         starts.chain((0..=last).map(step)).collect()
     }

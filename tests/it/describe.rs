@@ -54,13 +54,11 @@ async fn order(ctx: &WorkflowCtx, cents: u64) -> Result<()> {
             .and_then(|update: Update<Address, bool>| update.reply(&true))?;
     }
     let _: Secret = ctx.wait_for_signal("secret").await?;
-    let approval: Approval = ctx
+    let _approval: Approval = ctx
         .wait_for_event("approved")
         .matching("cents", cents)
         .await?;
-    ctx.wait_for_signal("approve")
-        .await
-        .map(|_: Approval| drop(approval))
+    ctx.wait_for_signal("approve").await.map(|_: Approval| ())
 }
 
 fn check(to: &Address) -> std::result::Result<(), &'static str> {
