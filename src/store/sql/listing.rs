@@ -2,7 +2,7 @@
 //! found.
 //!
 //! PostgreSQL and SQLite find a way by themselves: they have partial indexes, and know how many
-//! rows an index leads to. MySQL and MariaDB have neither here, and go through all runs where few
+//! rows an index leads to, but for PostgreSQL and rare tags. MySQL and MariaDB have neither here, and go through all runs where few
 //! match. So there the way is chosen: through whatever few entries of an index lead to all that
 //! match, and else through the list in its order, where a page is soon full. How many entries there
 //! are is counted up to [`FEW`], in a look that reads the index alone.
@@ -35,6 +35,9 @@ const SET_ASIDE: [RunStatus; 7] = [
 enum Way {
     /// As the database sees fit.
     Planned,
+    /// By their tag, which few have, on PostgreSQL: it takes a tag that it has never seen for a
+    /// common one, and goes through all runs.
+    FewOfTag,
     /// In the order of the list.
     Newest,
     /// In the order of the list of one workflow.
@@ -52,7 +55,7 @@ impl Way {
     fn source(self, tag: &str) -> String {
         let newest = "durable_runs r FORCE INDEX FOR ORDER BY (durable_runs_newest)";
         match self {
-            Self::Planned => String::new(),
+            Self::Planned | Self::FewOfTag => String::new(),
             Self::Newest if tag.is_empty() => newest.to_owned(),
             Self::Newest => format!(
                 "durable_runs r FORCE INDEX (durable_runs_newest) STRAIGHT_JOIN durable_tags t \
@@ -97,6 +100,7 @@ impl SqlStore {
         query: &RunQuery,
     ) -> Result<(String, Args<'static>), StoreError> {
         let way = match self.dialect() {
+            Dialect::Postgres if self.is_rare(query.tag.as_deref()).await? => Way::FewOfTag,
             Dialect::Postgres | Dialect::Sqlite => Way::Planned,
             Dialect::MySql => self.way(query).await?,
         };
@@ -113,12 +117,8 @@ impl SqlStore {
         if are_all(&SET_ASIDE) {
             return Ok(Way::SetAside);
         }
-        if let Some(tag) = &query.tag {
-            let entries = "durable_tags WHERE tag = $1";
-            let tag = Args::new().with(tag.to_string());
-            if self.are_few(entries, &tag).await? {
-                return Ok(Way::Tagged);
-            }
+        if self.is_rare(query.tag.as_deref()).await? {
+            return Ok(Way::Tagged);
         }
         if query.workflow.is_some() {
             return Ok(Way::OfWorkflow);
@@ -133,6 +133,15 @@ impl SqlStore {
             }
         }
         Ok(Way::Newest)
+    }
+
+    /// Whether there is a tag, and few runs have it.
+    async fn is_rare(&self, tag: Option<&str>) -> Result<bool, StoreError> {
+        let Some(tag) = tag else {
+            return Ok(false);
+        };
+        let tag = Args::new().with(tag.to_owned());
+        self.are_few("durable_tags WHERE tag = $1", &tag).await
     }
 
     /// Whether these entries of an index are no more than [`FEW`].
@@ -159,11 +168,15 @@ fn text(list: &str, way: Way, query: &RunQuery) -> Result<(String, Args<'static>
     let mut tag = String::new();
     if let Some(label) = &query.tag {
         tag = listing.bind(label.to_string());
-        // The other two begin with the tags, or look there.
-        if !matches!(way, Way::Tagged | Way::Newest) {
-            listing.and(&format!(
+        match way {
+            // These begin with the tags, or look there.
+            Way::Tagged | Way::Newest => {}
+            Way::FewOfTag => listing.and(&format!(
+                "r.no = ANY (ARRAY(SELECT t.run_no FROM durable_tags t WHERE t.tag = {tag}))"
+            )),
+            Way::Planned | Way::OfWorkflow | Way::Live | Way::SetAside => listing.and(&format!(
                 "EXISTS (SELECT 1 FROM durable_tags t WHERE t.tag = {tag} AND t.run_no = r.no)"
-            ));
+            )),
         }
     }
     add_statuses(&mut listing, way, query);
@@ -175,7 +188,9 @@ fn text(list: &str, way: Way, query: &RunQuery) -> Result<(String, Args<'static>
     let most = query.page_size() + 1;
     let order = "ORDER BY created_at DESC, id DESC";
     let text = match way {
-        Way::Planned => format!("{list}{conditions} {order} LIMIT {most}"),
+        Way::Planned | Way::FewOfTag => {
+            format!("{list}{conditions} {order} LIMIT {most}")
+        }
         // In order already, so rows are read as they are found.
         Way::Newest | Way::OfWorkflow => {
             let source = way.source(&tag);
@@ -226,7 +241,7 @@ fn add_statuses(listing: &mut Listing, way: Way, query: &RunQuery) {
         // Each is looked for by itself.
         Way::SetAside => {}
         Way::Live => listing.and(&format!("r.finished_at IS NULL AND r.status IN ({words})")),
-        Way::Planned | Way::Newest | Way::OfWorkflow | Way::Tagged => {
+        Way::Planned | Way::FewOfTag | Way::Newest | Way::OfWorkflow | Way::Tagged => {
             listing.and(&format!("status IN ({words})"));
         }
     }
