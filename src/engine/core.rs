@@ -15,7 +15,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tokio::{
     runtime::Handle,
-    sync::{Notify, mpsc},
+    sync::{Notify, Semaphore, mpsc},
     task::JoinHandle,
     time::Instant,
 };
@@ -35,6 +35,10 @@ use crate::registry::Registry;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
 use crate::workflow::{Interceptors, States};
+
+/// Inboxes that are read at once. Many runs may be woken from elsewhere together, and each reading
+/// takes a connection of those that claims need too.
+const INBOXES_AT_ONCE: usize = 4;
 
 /// What all parts of an engine share. One per engine, behind an `Arc`.
 pub(crate) struct Core {
@@ -67,6 +71,8 @@ pub(crate) struct Core {
     /// Runs may be due for which there was no room.
     is_full: AtomicBool,
     pub(crate) neighbours: Neighbours,
+    /// Whose turn it is to read the inbox of a run in memory.
+    pub(crate) inboxes: Semaphore,
     /// Steps on their way to workers.
     pub(crate) dispatch: mpsc::UnboundedSender<StepTask>,
     /// A claim or a start failed, and may have been written all the same.
@@ -124,6 +130,7 @@ impl Core {
             claim_now: Notify::new(),
             is_full: AtomicBool::new(false),
             neighbours: Neighbours::default(),
+            inboxes: Semaphore::new(INBOXES_AT_ONCE),
             dispatch: parts.dispatch,
             has_lost_answers: AtomicBool::new(false),
             instance: RwLock::new(InstanceId::generate()),

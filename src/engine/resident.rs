@@ -24,8 +24,8 @@ pub(crate) trait Resident: fmt::Debug + Send + Sync {
     /// A worker of this process answered a step; nothing of it is stored. `false` as above.
     fn step_result(&self, result: &StepResult) -> bool;
 
-    /// The inbox as it was read from the store.
-    fn refresh(&self, items: Vec<InboxItem>, wakes: u64);
+    /// Something may lie in the inbox that was not handed over.
+    fn look_again(&self);
 
     /// Leave memory if only waiting.
     fn evict(&self);

@@ -35,6 +35,15 @@ impl InboxItem {
     pub const fn new(id: i64, body: InboxBody) -> Self {
         Self { id, body }
     }
+
+    /// Whether it is for a wait that others may have too, so that it goes to the next one if this
+    /// one is over.
+    pub(crate) const fn is_news(&self) -> bool {
+        matches!(
+            self.body,
+            InboxBody::Signal { .. } | InboxBody::Event { .. }
+        )
+    }
 }
 
 /// The kinds of [`InboxItem`].

@@ -1,6 +1,9 @@
 //! Waiting until nothing moves by itself, and moving the time on then.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::clock::ManualClock;
 use crate::durable::Durable;
@@ -9,9 +12,9 @@ use crate::model::{Run, RunQuery, RunStatus};
 use crate::store::{MemoryStore, ReadStore};
 use crate::time::{Clock, Timestamp};
 
-/// How long a test waits, in real time, for runs that are busy. Only a test that has a mistake
-/// waits that long.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a test waits, in real time, for runs that are busy and do not get on. Only a test that
+/// has a mistake waits that long, so it is long enough for a machine that stalls.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Without news the store is looked at again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -30,6 +33,8 @@ struct View {
     busy: Option<Run>,
     /// When time moves on the next run.
     next: Option<Timestamp>,
+    /// Grows whenever a run gets on.
+    revs: u64,
 }
 
 /// Runs that stay busy although nothing is left to wait for.
@@ -47,18 +52,18 @@ impl Pilot {
     /// Answers when time moves on the next run.
     pub(super) async fn settle(&self, durable: &Durable) -> Result<Option<Timestamp>, Stuck> {
         let mut events = durable.subscribe();
-        let patience = tokio::time::sleep(PATIENCE);
-        let mut patience = std::pin::pin!(patience);
+        let (mut revs, mut since) = (0, Instant::now());
         loop {
             let view = self.look().await;
             let Some(busy) = view.busy else {
                 return Ok(view.next);
             };
-            tokio::select! {
-                biased;
-                () = &mut patience => return Err(Stuck(busy.id)),
-                _ = tokio::time::timeout(LOOK_AGAIN, events.recv()) => {}
+            if view.revs != revs {
+                (revs, since) = (view.revs, Instant::now());
+            } else if since.elapsed() > PATIENCE {
+                return Err(Stuck(busy.id));
             }
+            drop(tokio::time::timeout(LOOK_AGAIN, events.recv()).await);
         }
     }
 
@@ -99,6 +104,7 @@ impl Pilot {
                 return view;
             };
             for run in page.runs {
+                view.revs += run.rev;
                 if is_busy(&run, now) || self.has_news(&run).await {
                     view.busy.get_or_insert(run);
                 } else if run.status != RunStatus::Blocked && run.wake_at < Timestamp::MAX {

@@ -9,7 +9,6 @@ use axum_durable::{
     id::RunId,
     model::{CheckpointKind, DeadLetter, RunQuery},
     prelude::*,
-    testing::StoreCall,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -323,10 +322,10 @@ async fn an_upsert_costs_no_commit(world: World) {
         let app = world
             .open_probed(watch.clone(), move |it| it.register(record(upserts)))
             .await;
-        let before = watch.calls(StoreCall::Commit);
+        let before = watch.batches();
         app.begin(&record(upserts), (), id).await;
         app.ended(id).await;
-        commits.push(watch.calls(StoreCall::Commit) - before);
+        commits.push(watch.batches() - before);
         app.stop().await;
     }
     assert_eq!(commits[0], commits[1], "{commits:?}");

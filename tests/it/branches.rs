@@ -9,7 +9,6 @@ use axum_durable::{
     RunStatus,
     model::{CheckpointKind, CheckpointStatus},
     prelude::*,
-    testing::StoreCall,
 };
 
 use crate::support::{
@@ -190,10 +189,10 @@ async fn what_is_recorded_without_a_wait_costs_no_commit(world: World) {
         })
         .await;
     for name in ["plain", "records"] {
-        let before = watch.calls(StoreCall::Commit);
+        let before = watch.batches();
         app.begin(&steps(name, name == "records"), (), name).await;
         app.output::<()>(name).await;
-        let commits = watch.calls(StoreCall::Commit) - before;
+        let commits = watch.batches() - before;
         assert_eq!(commits, STEPS + 1, "{name}");
     }
     assert!(app.record("records").await.history.len() > 40);

@@ -1,15 +1,20 @@
 //! Signals and timeouts: each signal takes effect once, and a branch once taken stays taken.
 
-use std::{future::IntoFuture as _, time::Duration};
+use std::{future::IntoFuture as _, sync::Arc, time::Duration};
 
 use axum_durable::{
-    RunStatus, engine::SignalOutcome, model::CheckpointStatus, model::SignalId, prelude::*,
+    RunStatus,
+    engine::SignalOutcome,
+    model::{CheckpointStatus, SignalId},
+    prelude::*,
+    testing::StoreCall,
 };
-use tokio::join;
+use tokio::{join, sync::Notify};
 
 use crate::support::{
     crashes::everywhere,
     ledger::Ledger,
+    probes::Gate,
     world::{App, World, code, flow, in_every_world, on_every_server, soon},
 };
 
@@ -31,6 +36,7 @@ in_every_world!(
     a_signal_with_a_dedupe_id_is_taken_once_per_token,
     a_run_scoped_wait_outlives_cancel_and_requeue,
     many_callers_start_one_run_with_all_their_signals,
+    what_came_first_and_is_read_last_is_taken_too,
 );
 
 on_every_server!(
@@ -51,6 +57,7 @@ on_every_server!(
     a_signal_with_a_dedupe_id_is_taken_once_per_token,
     a_run_scoped_wait_outlives_cancel_and_requeue,
     many_callers_start_one_run_with_all_their_signals,
+    what_came_first_and_is_read_last_is_taken_too,
 );
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -415,4 +422,47 @@ async fn signals_that_start_their_run_survive_a_crash_at_every_commit() {
         assert_eq!(all, [0, 1, 2]);
     };
     everywhere(6, move |it| it.register(sum()), play).await;
+}
+
+/// A signal from another process lies in the inbox unread while a later one comes by a way of its
+/// own, with the answer to the commit that opens its wait.
+async fn what_came_first_and_is_read_last_is_taken_too(mut world: World) {
+    // Who comes back into memory reads all of its inbox.
+    world.evicts = false;
+    let may_open = Arc::new(Notify::new());
+    let door = {
+        let may_open = Arc::clone(&may_open);
+        flow("door", move |ctx, ()| {
+            let may_open = Arc::clone(&may_open);
+            async move {
+                let (first, later) = join!(ctx.wait_for_signal::<u32>("first"), async {
+                    let opened = || async {
+                        may_open.notified().await;
+                        Ok::<_, StepError>(())
+                    };
+                    ctx.step("open", opened).await?;
+                    let later: u32 = ctx.wait_for_signal("later").await?;
+                    let (): () = ctx.wait_for_signal("go").await?;
+                    Ok::<_, WorkflowError>(later)
+                });
+                Ok((first?, later?))
+            }
+        })
+    };
+    let gate = Gate::holding(StoreCall::Read);
+    let register = door.clone();
+    let owner = world
+        .open_probed(gate.clone(), |it| it.register(register))
+        .await;
+    let api = world.api().await;
+    owner.begin(&door, (), "a").await;
+    api.waits_for("a", "first").await;
+    assert_eq!(api.send("later", 2).await, SignalOutcome::Buffered);
+    gate.shut();
+    assert_eq!(api.send("first", 1).await, SignalOutcome::Delivered);
+    may_open.notify_one();
+    api.waits_for("a", "go").await;
+    gate.open();
+    api.send("go", ()).await;
+    assert_eq!(api.output::<(u32, u32)>("a").await, (1, 2));
 }

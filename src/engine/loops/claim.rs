@@ -7,7 +7,7 @@ use tracing::{error, warn};
 
 use super::orphans::Orphans;
 use crate::engine::{core::Core, run, settled::Settlement};
-use crate::id::{InstanceId, RunId};
+use crate::id::InstanceId;
 use crate::model::{Failure, RunStatus};
 use crate::store::{Claim, Claimed, Custody, RunCommit, StoreError, UnreadableRun};
 use crate::time::Timestamp;
@@ -90,7 +90,9 @@ async fn look(core: &Arc<Core>) -> Result<Option<Timestamp>, StoreError> {
             .await?;
         core.neighbours.seen(outlook.is_alone);
         for run in outlook.woken {
-            refresh(core, &run).await?;
+            if let Some(resident) = core.residents.get(&run) {
+                resident.look_again();
+            }
         }
         let room = core.room_for_claim().min(CLAIM_SIZE);
         if room == 0 || core.workflows.is_empty() || !core.lease.is_good() {
@@ -123,22 +125,6 @@ async fn claim(core: &Arc<Core>, instance: &InstanceId, room: usize) -> Result<b
         set_aside(core, broken).await;
     }
     Ok(is_any)
-}
-
-/// Tells a run in memory here what its inbox got from another process.
-async fn refresh(core: &Core, run: &RunId) -> Result<(), StoreError> {
-    let Some(resident) = core.residents.get(run) else {
-        return Ok(());
-    };
-    if let Some(record) = core.store.load(run).await? {
-        // An operator has taken the run away.
-        if record.run.token > resident.token() {
-            resident.lose();
-            return Ok(());
-        }
-        resident.refresh(record.inbox, record.run.wakes);
-    }
-    Ok(())
 }
 
 /// Blocks a run whose rows cannot be read, so that it does not come back at once. A requeue by a

@@ -1,27 +1,16 @@
 //! Hears what other instances tell.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::control_plane::{Bulletin, Hint, Notice, Notices};
 use crate::engine::{core::Core, herald::is_settled};
 use crate::event::EngineEvent;
-use crate::id::RunId;
-use crate::store::StoreError;
-
-/// Woken runs that may wait to be read. Beyond it one look for all of them costs less.
-const MAX_WOKEN: usize = 256;
-
-/// Runs in memory here that were woken from elsewhere.
-type Woken = mpsc::Sender<RunId>;
 
 /// Hears what other instances tell, until the engine stops. None of it is believed: it says where
 /// to look.
 pub(crate) async fn listen(core: Arc<Core>, mut notices: Box<dyn Notices>) {
-    let (woken, queue) = mpsc::channel(MAX_WOKEN);
-    core.tasks.spawn(refresh(Arc::clone(&core), queue));
     loop {
         let notice = tokio::select! {
             biased;
@@ -29,14 +18,14 @@ pub(crate) async fn listen(core: Arc<Core>, mut notices: Box<dyn Notices>) {
             notice = notices.next() => notice,
         };
         match notice {
-            Some(Notice::Heard(bulletin)) => hear(&core, &woken, &bulletin),
+            Some(Notice::Heard(bulletin)) => hear(&core, &bulletin),
             Some(Notice::Resync) => resync(&core),
             None => return,
         }
     }
 }
 
-fn hear(core: &Core, woken: &Woken, bulletin: &Bulletin) {
+fn hear(core: &Core, bulletin: &Bulletin) {
     if bulletin.from == core.instance() {
         return;
     }
@@ -44,9 +33,10 @@ fn hear(core: &Core, woken: &Woken, bulletin: &Bulletin) {
         match hint {
             Hint::Due => core.claim_now.notify_one(),
             Hint::Woken { run, owner } if *owner == core.instance() => {
-                // A run on its way out of memory is due once it has left.
-                if core.residents.get(run).is_none() || woken.try_send(run.clone()).is_err() {
-                    core.claim_now.notify_one();
+                match core.residents.get(run) {
+                    Some(resident) => resident.look_again(),
+                    // A run on its way out of memory is due once it has left.
+                    None => core.claim_now.notify_one(),
                 }
             }
             Hint::Woken { .. } => {}
@@ -90,44 +80,4 @@ fn resync(core: &Core) {
     for run in core.herald.follow_anew() {
         core.events.publish(EngineEvent::Changed { run });
     }
-}
-
-/// Reads what woken runs got, without holding up what is heard next.
-async fn refresh(core: Arc<Core>, mut queue: mpsc::Receiver<RunId>) {
-    let mut woken = Vec::new();
-    loop {
-        let received = tokio::select! {
-            biased;
-            () = core.stop.cancelled() => return,
-            received = queue.recv_many(&mut woken, MAX_WOKEN) => received,
-        };
-        if received == 0 {
-            return;
-        }
-        // A run that was woken several times is read once.
-        let runs: BTreeSet<RunId> = woken.drain(..).collect();
-        for run in runs {
-            if let Err(error) = refresh_one(&core, &run).await {
-                // The next poll finds it again.
-                let error = &error as &dyn std::error::Error;
-                warn!(run_id = %run, error, "inbox not read");
-            }
-        }
-    }
-}
-
-async fn refresh_one(core: &Core, run: &RunId) -> Result<(), StoreError> {
-    let Some(resident) = core.residents.get(run) else {
-        core.claim_now.notify_one();
-        return Ok(());
-    };
-    if let Some(record) = core.store.load(run).await? {
-        // An operator has taken the run away.
-        if record.run.token > resident.token() {
-            resident.lose();
-            return Ok(());
-        }
-        resident.refresh(record.inbox, record.run.wakes);
-    }
-    Ok(())
 }

@@ -9,20 +9,21 @@ impl RunHost {
     /// Gives a transaction that was committed before the run was claimed its result. `false` if
     /// there is none.
     pub(crate) fn take_committed(state: &mut State, seq: Seq) -> bool {
-        let place = state.inbox.iter().position(|item| is_result(item, seq));
-        let Some(place) = place else {
-            return false;
-        };
-        let item = state.inbox.remove(place);
-        let InboxBody::StepResult {
-            outcome: Ok(stored),
+        let item = state.arrivals.take(|item| is_result(item, seq));
+        let Some(InboxItem {
+            id,
+            body:
+                InboxBody::StepResult {
+                    outcome: Ok(stored),
+                    ..
+                },
             ..
-        } = item.body
+        }) = item
         else {
             return false;
         };
         if let Some(slot) = state.cursor.slot(seq) {
-            slot.inbox = Some(item.id);
+            slot.inbox = Some(id);
             slot.attempt = slot.attempt.max(1);
         }
         state.ready(seq, Outcome::Completed(stored));

@@ -169,8 +169,8 @@ impl Driver {
         }
         host.unpark_or_park(state);
         host.flush(state);
-        if std::mem::take(&mut state.must_refresh) {
-            host.refresh_inbox();
+        if !state.is_leaving() && state.arrivals.begin_reading() {
+            host.read_inbox();
         }
         Next::Rest
     }
@@ -377,18 +377,23 @@ impl RunHost {
     }
 
     /// Reads the inbox, because not everything in it was handed over.
-    fn refresh_inbox(self: &Arc<Self>) {
+    fn read_inbox(self: &Arc<Self>) {
         let host = Arc::clone(self);
         self.core.spawn(async move {
             let run = &host.identity.run;
+            // The semaphore is never closed.
+            let _turn = host.core.inboxes.acquire().await;
             match host.core.store.load(run).await {
                 Ok(Some(record)) if record.run.token == host.identity.token => {
-                    host.refresh(record.inbox, record.run.wakes);
+                    host.was_read(record.inbox, record.run.wakes);
                 }
+                // An operator has taken the run away, or it was deleted.
                 Ok(_) => host.lose(),
                 // The loop that looks for woken runs finds it again.
                 Err(error) => {
                     tracing::warn!(run_id = %run, error = &error as &dyn std::error::Error, "inbox not read");
+                    host.state().arrivals.end_reading();
+                    host.waker.tell();
                 }
             }
         });

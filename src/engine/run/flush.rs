@@ -99,21 +99,24 @@ impl RunHost {
         }
         commit.checkpoints = pending.checkpoints;
         commit.waiters = pending.waiters;
-        let mut dispatch = Vec::new();
+        let mut then = Then::default();
         if let Some(rare) = pending.rare {
             commit.withdrawn = rare.withdrawn;
+            then.taken.clone_from(&rare.taken);
             commit.taken = rare.taken;
             commit.published = rare.published;
             commit.tags = rare.tags;
             commit.attributes = rare.attributes;
             commit.beyond = rare.beyond;
-            dispatch = rare.dispatch;
+            then.dispatch = rare.dispatch;
         }
         commit.is_joined = identity.kin.as_ref().is_some_and(|kin| kin.is_joined);
-        let starts = commit.beyond.as_ref().map(|beyond| beyond.starts.clone());
+        if let Some(beyond) = &commit.beyond {
+            then.starts.clone_from(&beyond.starts);
+        }
         state.in_flight = Some(InFlight {
             gating: pending.gating,
-            then: Then::some(dispatch, starts.unwrap_or_default()),
+            then: then.or_none(),
             ending,
         });
         commit
@@ -200,6 +203,7 @@ impl RunHost {
                 drop(self.core.dispatch.send(task));
             }
             self.begin_created(&then.starts, &ack);
+            state.arrivals.left(&then.taken);
         }
         self.spread(&ack);
         self.core.events.publish(EngineEvent::Advanced {

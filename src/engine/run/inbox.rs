@@ -11,7 +11,7 @@ use crate::payload::Payload;
 use crate::workflow::Outcome;
 
 /// Whether an item is for the operation at `seq`.
-fn is_for(item: &InboxItem, seq: Seq) -> bool {
+pub(super) fn is_for(item: &InboxItem, seq: Seq) -> bool {
     match &item.body {
         InboxBody::Signal { seq: of, .. }
         | InboxBody::Event { seq: of, .. }
@@ -22,9 +22,12 @@ fn is_for(item: &InboxItem, seq: Seq) -> bool {
 }
 
 impl RunHost {
-    /// Takes an item that arrived, if an operation waits for it; keeps it for one to come.
+    /// Takes an item that arrived, if an operation waits for it; keeps it for one to come. One that
+    /// has come before changes nothing.
     pub(crate) fn take_item(&self, state: &mut State, item: InboxItem) {
-        state.inbox_seen = state.inbox_seen.max(item.id);
+        if !state.arrivals.note(item.id) {
+            return;
+        }
         let seq = match &item.body {
             InboxBody::Cancel => {
                 state.pending.take([item.id]);
@@ -46,16 +49,25 @@ impl RunHost {
             | InboxBody::RunEnded { seq, .. } => *seq,
         };
         if !state.cursor.is_gone(seq) {
-            state.inbox.push(item);
+            state.arrivals.keep(item);
             self.look_into_inbox(state, seq);
-        } else if !matches!(
-            item.body,
-            InboxBody::Signal { .. } | InboxBody::Event { .. }
-        ) {
+        } else if !item.is_news() {
             // Late: acknowledged and ignored. A signal or event whose wait is gone is dealt with
             // by the commit that closes the wait.
             state.pending.take([item.id]);
         }
+    }
+
+    /// Takes what was read in the inbox of a run that had been woken `wakes` times.
+    pub(super) fn was_read(&self, items: Vec<InboxItem>, wakes: u64) {
+        let mut state = self.state();
+        for item in items {
+            self.take_item(&mut state, item);
+        }
+        state.arrivals.end_reading();
+        state.wakes = state.wakes.max(wakes);
+        drop(state);
+        self.waker.tell();
     }
 
     /// Gives the operation at `seq` what lies in the inbox for it.
@@ -65,10 +77,9 @@ impl RunHost {
             slot.is_some_and(|slot| matches!(slot.state, SlotState::Waiting))
         };
         while waits(state) {
-            let Some(place) = state.inbox.iter().position(|item| is_for(item, seq)) else {
+            let Some(item) = state.arrivals.take(|item| is_for(item, seq)) else {
                 return;
             };
-            let item = state.inbox.remove(place);
             match item.body {
                 InboxBody::Signal { payload, .. } => Self::signalled(state, seq, item.id, payload),
                 InboxBody::Event { id, payload, .. } => {

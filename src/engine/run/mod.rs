@@ -1,5 +1,6 @@
 //! One claimed run: its host, its driver and what it writes.
 
+mod arrivals;
 mod committed;
 mod cut;
 mod deadline;

@@ -47,7 +47,7 @@ impl Resident for RunHost {
             self.take_item(&mut state, item);
         } else if wakes > state.wakes {
             // Something else arrived before it that was not handed over.
-            state.must_refresh = true;
+            state.arrivals.ask_to_read();
         }
         drop(state);
         self.waker.tell();
@@ -67,15 +67,8 @@ impl Resident for RunHost {
         true
     }
 
-    fn refresh(&self, items: Vec<InboxItem>, wakes: u64) {
-        let mut state = self.state();
-        for item in items {
-            if item.id > state.inbox_seen {
-                self.take_item(&mut state, item);
-            }
-        }
-        state.wakes = state.wakes.max(wakes);
-        drop(state);
+    fn look_again(&self) {
+        self.state().arrivals.ask_to_read();
         self.waker.tell();
     }
 

@@ -4,13 +4,12 @@ use std::{sync::Arc, task::Waker};
 
 use super::{
     host::{RunHost, checkpoint_of},
+    inbox::is_for,
     state::State,
 };
 use crate::engine::replay::{Release, Slot, SlotState};
 use crate::id::Seq;
-use crate::model::{
-    Checkpoint, CheckpointKind, CheckpointStatus, Failure, InboxBody, InboxItem, StepEvent,
-};
+use crate::model::{Checkpoint, CheckpointKind, CheckpointStatus, Failure, StepEvent};
 use crate::payload::Payload;
 use crate::protocol::StepTask;
 use crate::store::{NewListen, NewWaiter};
@@ -322,30 +321,18 @@ impl RunHost {
         if let Some(at) = slot.wake_at {
             self.core.timers.clear(at, &self.identity.run, seq);
         }
-        let is_news = slot.kind.waits_for_news();
-        if is_news && slot.is_stored {
-            // Also sends on what was delivered to it and is not taken.
-            state.pending.close_wait(seq, slot.kind);
-        } else if !is_news {
+        let unused = state.arrivals.take_all(|item| is_for(item, seq));
+        let (news, results): (Vec<_>, Vec<_>) = unused.iter().partition(|item| item.is_news());
+        if !slot.kind.waits_for_news() {
             state.pending.take(slot.inbox);
+        } else if slot.is_stored {
+            // Also sends on what was delivered to it and is not taken. Should that be read here
+            // once more, its wait is gone.
+            state.pending.close_wait(seq, slot.kind);
+            let news = news.iter().map(|item| item.id).chain(slot.inbox);
+            state.arrivals.left(&news.collect::<Vec<_>>());
         }
-        let unused = |item: &InboxItem| match &item.body {
-            InboxBody::StepResult { seq: of, .. } | InboxBody::RunEnded { seq: of, .. } => {
-                *of == seq
-            }
-            InboxBody::Signal { .. }
-            | InboxBody::Event { .. }
-            | InboxBody::Cancel
-            | InboxBody::Compensate
-            | InboxBody::Pause { .. } => false,
-        };
-        let taken = state
-            .inbox
-            .iter()
-            .filter(|item| unused(item))
-            .map(|item| item.id);
-        state.pending.take(taken);
-        state.inbox.retain(|item| !unused(item));
+        state.pending.take(results.iter().map(|item| item.id));
         if closed.is_news {
             let may_replace = slot.put_in == Some(state.flushes);
             let mut checkpoint = checkpoint_of(seq, &slot, CheckpointStatus::Abandoned);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{pending::Pending, relation::Kin, turn::Turn};
+use super::{arrivals::Arrivals, pending::Pending, relation::Kin, turn::Turn};
 use crate::engine::{
     core::Core,
     replay::{Cursor, SlotState},
@@ -10,8 +10,8 @@ use crate::engine::{
 };
 use crate::id::{FencingToken, RunId, Seq};
 use crate::model::{
-    Attributes, CheckpointKind, CheckpointStatus, Failure, InboxBody, InboxItem, NewRun, Run,
-    RunStatus, WorkflowKey,
+    Attributes, CheckpointKind, CheckpointStatus, Failure, InboxBody, NewRun, Run, RunStatus,
+    WorkflowKey,
 };
 use crate::payload::Payload;
 use crate::protocol::StepTask;
@@ -79,19 +79,21 @@ pub(crate) struct InFlight {
 }
 
 /// What follows a commit.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Then {
     /// Steps to be sent.
     pub(crate) dispatch: Vec<StepTask>,
     /// Runs that it starts.
     pub(crate) starts: Vec<NewRun>,
+    /// Items that have left the inbox.
+    pub(crate) taken: Vec<i64>,
 }
 
 impl Then {
     /// `None` if nothing follows.
-    pub(crate) fn some(dispatch: Vec<StepTask>, starts: Vec<NewRun>) -> Option<Box<Self>> {
-        let is_any = !dispatch.is_empty() || !starts.is_empty();
-        is_any.then(|| Box::new(Self { dispatch, starts }))
+    pub(crate) fn or_none(self) -> Option<Box<Self>> {
+        let is_any = !self.dispatch.is_empty() || !self.starts.is_empty() || !self.taken.is_empty();
+        is_any.then(|| Box::new(self))
     }
 }
 
@@ -114,14 +116,9 @@ pub(crate) struct State {
     pub(crate) in_flight: Option<InFlight>,
     /// Waits and steps that were asked for and could not begin yet.
     pub(crate) held: Vec<Seq>,
-    /// Items of the inbox that no operation has taken yet.
-    pub(crate) inbox: Vec<InboxItem>,
-    /// The largest inbox id that was seen here.
-    pub(crate) inbox_seen: i64,
+    pub(crate) arrivals: Arrivals,
     /// The run's wake counter, as far as the inbox was read.
     pub(crate) wakes: u64,
-    /// The inbox holds news that were not handed over directly.
-    pub(crate) must_refresh: bool,
     pub(crate) rev: u64,
     pub(crate) recoveries: u32,
     pub(crate) status: RunStatus,
@@ -227,10 +224,8 @@ impl State {
             pending: Pending::default(),
             in_flight: None,
             held: Vec::new(),
-            inbox_seen: inbox.iter().map(|item| item.id).max().unwrap_or(0),
-            inbox,
+            arrivals: Arrivals::new(inbox),
             wakes: run.wakes,
-            must_refresh: false,
             rev: run.rev,
             recoveries: run.recoveries,
             status: run.status,

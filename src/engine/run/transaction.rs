@@ -159,7 +159,8 @@ impl RunHost {
             // Nothing else has arrived meanwhile.
             state.wakes = wakes;
         }
-        state.inbox.retain(|other| other.id != item);
+        state.arrivals.note(item);
+        state.arrivals.take(|other| other.id == item);
         if let Some(slot) = state.cursor.slot(seq) {
             slot.inbox = Some(item);
         }

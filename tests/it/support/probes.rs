@@ -129,6 +129,7 @@ impl Probe for Gate {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watch {
     calls: Arc<Mutex<BTreeMap<StoreCall, u64>>>,
+    batches: Arc<AtomicU64>,
     refused: Arc<Mutex<Vec<String>>>,
     news: Arc<Notify>,
 }
@@ -137,6 +138,12 @@ impl Watch {
     /// How many calls of a kind were answered.
     pub(crate) fn calls(&self, call: StoreCall) -> u64 {
         self.calls.lock().get(&call).copied().unwrap_or(0)
+    }
+
+    /// How many batches were sent. Who reads in the store that a run has ended has its last batch
+    /// in this number, and not yet its answer.
+    pub(crate) fn batches(&self) -> u64 {
+        self.batches.load(SeqCst)
     }
 
     /// The first refusal of a commit.
@@ -158,6 +165,11 @@ impl Watch {
 
 #[async_trait]
 impl Probe for Watch {
+    fn check(&self, _batch: &Batch) -> Result<(), StoreError> {
+        self.batches.fetch_add(1, SeqCst);
+        Ok(())
+    }
+
     fn written(&self, _batch: &Batch, ack: &BatchAck) {
         let refused = ack.commits.iter().filter_map(|it| it.as_ref().err());
         self.refused.lock().extend(refused.map(ToString::to_string));
