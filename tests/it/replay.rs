@@ -2,16 +2,19 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use axum_durable::{
     Durable, MemoryStore, RunStatus,
     id::{FencingToken, RunId},
     model::{Checkpoint, CheckpointKind, NewRun, WorkflowKey},
     payload::Payload,
     prelude::*,
-    store::{Batch, BatchAck, CommitStore, Custody, ReadStore, RunCommit, Store},
-    testing::{Probe, ProbedStore},
+    store::{Batch, BatchAck, CommitStore, Custody, ReadStore, RunCommit, Store, StoreError},
+    testing::{Probe, ProbedStore, StoreCall},
 };
 use parking_lot::Mutex;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use crate::support::{
     program::{self, Env, Generator, Mutation, Node},
@@ -29,14 +32,37 @@ fn workflow(node: &Node, env: &Arc<Env>) -> Workflow<(), u64> {
     })
 }
 
-/// Keeps a copy of the store after each commit: what a crash right after it would leave.
+/// Keeps a copy of the store after each commit: what a crash right after it would leave. Reads take
+/// their time, as they do from a database, so that what is read is overtaken.
 #[derive(Debug)]
 struct Copies {
     of: MemoryStore,
     taken: Mutex<Vec<MemoryStore>>,
+    delays: Mutex<ChaCha8Rng>,
 }
 
+impl Copies {
+    fn new(of: &MemoryStore, seed: u64) -> Self {
+        Self {
+            of: of.clone(),
+            taken: Mutex::default(),
+            delays: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
+        }
+    }
+}
+
+#[async_trait]
 impl Probe for Copies {
+    async fn before(&self, call: StoreCall) -> Result<(), StoreError> {
+        if call == StoreCall::Read {
+            let delay = self.delays.lock().next_u32() % 64;
+            for _ in 0..delay {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
     fn written(&self, batch: &Batch, _ack: &BatchAck) {
         if !batch.commits.is_empty() {
             self.taken.lock().push(self.of.fork());
@@ -66,6 +92,13 @@ async fn execute(store: impl Store + Clone, node: &Node, env: &Arc<Env>) -> Left
         .await
         .unwrap();
     let started = durable.start(&workflow, ()).id(RUN).await.unwrap();
+    // What comes from another instance reaches the run by another way.
+    let elsewhere = if env.hears_from_elsewhere {
+        Some(api(store.clone()).await)
+    } else {
+        None
+    };
+    let sender = elsewhere.as_ref().unwrap_or(&durable);
     let (mut signals, mut events) = (Vec::new(), Vec::new());
     node.each(&mut |part| match part {
         Node::Signal { id, .. } => signals.push(*id),
@@ -75,11 +108,11 @@ async fn execute(store: impl Store + Clone, node: &Node, env: &Arc<Env>) -> Left
     // Enough for loops; what is left over is never looked at.
     for _ in 0..4 {
         for id in &signals {
-            let signal = durable.signal(format!("t{id}"), u64::from(*id));
+            let signal = sender.signal(format!("t{id}"), u64::from(*id));
             signal.await.unwrap();
         }
         for id in &events {
-            let event = durable.publish_event(format!("v{id}"), &u64::from(*id));
+            let event = sender.publish_event(format!("v{id}"), &u64::from(*id));
             event.await.unwrap();
         }
     }
@@ -91,7 +124,16 @@ async fn execute(store: impl Store + Clone, node: &Node, env: &Arc<Env>) -> Left
         store.load(&RunId::from_trusted(RUN)).await
     );
     durable.engine().shutdown(Duration::ZERO).await;
+    if let Some(elsewhere) = elsewhere {
+        elsewhere.engine().shutdown(Duration::ZERO).await;
+    }
     read(&store).await
+}
+
+/// An instance that executes nothing.
+async fn api(store: impl Store) -> Durable {
+    let builder = Durable::builder().store(store).drive(false);
+    builder.only_registered().build().await.unwrap()
 }
 
 async fn read(store: &impl ReadStore) -> Left {
@@ -132,10 +174,7 @@ async fn check(seed: u64) -> usize {
     let why = format!("seed {seed}, {node:?}");
     let env = Env::new(seed);
     let inner = MemoryStore::with_clock(Arc::new(Turbo::default()));
-    let copies = Copies {
-        of: inner.clone(),
-        taken: Mutex::default(),
-    };
+    let copies = Copies::new(&inner, seed);
     let store = ProbedStore::new(inner, copies);
     let live = execute(store.clone(), &node, &env).await;
     assert_eq!(
@@ -219,10 +258,7 @@ fn recorded_steps(history: &[Checkpoint]) -> Vec<u32> {
 async fn check_mutation(seed: u64, mutation: Mutation) -> bool {
     let node = Generator::new(seed).program();
     let inner = MemoryStore::with_clock(Arc::new(Turbo::default()));
-    let copies = Copies {
-        of: inner.clone(),
-        taken: Mutex::default(),
-    };
+    let copies = Copies::new(&inner, seed);
     let store = ProbedStore::new(inner, copies);
     execute(store.clone(), &node, &Env::new(seed)).await;
     let copies = std::mem::take(&mut *store.probe().taken.lock());
@@ -267,13 +303,7 @@ async fn check_mutation(seed: u64, mutation: Mutation) -> bool {
 
 /// Requeues the run as an operator would, from an instance that executes nothing.
 async fn requeue(store: MemoryStore) {
-    let durable = Durable::builder()
-        .store(store)
-        .drive(false)
-        .only_registered()
-        .build()
-        .await
-        .unwrap();
+    let durable = api(store).await;
     durable.requeue(RUN).await.unwrap();
     durable.engine().shutdown(Duration::ZERO).await;
 }

@@ -73,7 +73,7 @@ fn pace(core: &Core) -> Duration {
     const WHEN_TOLD: f64 = 2.5;
     // The look also shows who has come, and so who may have died: as soon as others look for that.
     const WHEN_POLLING: f64 = 0.9;
-    let jitter = rand::rng().random_range(0.75..=1.0);
+    let jitter = rand::rng().random_range(0.85..=1.0);
     let is_told = core.herald.plane().is_some_and(|plane| plane.is_live());
     let factor = if is_told { WHEN_TOLD } else { WHEN_POLLING };
     core.config.poll_interval.mul_f64(jitter * factor)

@@ -51,9 +51,11 @@ impl RunHost {
         if !state.cursor.is_gone(seq) {
             state.arrivals.keep(item);
             self.look_into_inbox(state, seq);
-        } else if !item.is_news() {
-            // Late: acknowledged and ignored. A signal or event whose wait is gone is dealt with
-            // by the commit that closes the wait.
+        } else if item.is_news() {
+            // The commit that closes the wait deals with it.
+            state.arrivals.left(&[item.id]);
+        } else {
+            // Late: acknowledged and ignored.
             state.pending.take([item.id]);
         }
     }

@@ -240,6 +240,8 @@ pub(crate) struct Env {
     pub(crate) executed: Mutex<BTreeMap<String, u32>>,
     /// Where random delays of bodies come from: another for each execution.
     jitter: Mutex<Option<ChaCha8Rng>>,
+    /// Whether signals and events come from another instance.
+    pub(crate) hears_from_elsewhere: bool,
 }
 
 impl fmt::Debug for Env {
@@ -250,7 +252,10 @@ impl fmt::Debug for Env {
 
 impl Env {
     pub(crate) fn new(seed: u64) -> Arc<Self> {
-        let env = Self::default();
+        let env = Self {
+            hears_from_elsewhere: seed.is_multiple_of(4),
+            ..Self::default()
+        };
         *env.jitter.lock() = Some(ChaCha8Rng::seed_from_u64(seed));
         Arc::new(env)
     }
