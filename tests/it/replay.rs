@@ -32,8 +32,8 @@ fn workflow(node: &Node, env: &Arc<Env>) -> Workflow<(), u64> {
     })
 }
 
-/// Keeps a copy of the store after each commit: what a crash right after it would leave. Reads take
-/// their time, as they do from a database, so that what is read is overtaken.
+/// Keeps a copy of the store after each commit: what a crash right after it would leave. Questions
+/// and answers take their time, as those to a database do, so that they overtake each other.
 #[derive(Debug)]
 struct Copies {
     of: MemoryStore,
@@ -49,18 +49,26 @@ impl Copies {
             delays: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
         }
     }
+
+    async fn delay(&self) {
+        let turns = self.delays.lock().next_u32() % 64;
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 #[async_trait]
 impl Probe for Copies {
     async fn before(&self, call: StoreCall) -> Result<(), StoreError> {
         if call == StoreCall::Read {
-            let delay = self.delays.lock().next_u32() % 64;
-            for _ in 0..delay {
-                tokio::task::yield_now().await;
-            }
+            self.delay().await;
         }
         Ok(())
+    }
+
+    async fn after(&self, _call: StoreCall) {
+        self.delay().await;
     }
 
     fn written(&self, batch: &Batch, _ack: &BatchAck) {
