@@ -14,7 +14,7 @@ const BINARY =
   join(process.env.CARGO_TARGET_DIR ?? join(repository, "target"), "debug/axum-checkout");
 
 /** Asks until the answer is as wished; fails after a while. */
-export async function until(what, ask, { forMs = 15_000 } = {}) {
+export async function until(what, ask, { forMs = 45_000 } = {}) {
   const end = Date.now() + forMs;
   let last;
   while (Date.now() < end) {
@@ -218,7 +218,7 @@ export async function openPage(browser, { theme = "light", width = 1360, height 
     locale: "en-GB",
     timezoneId: "Europe/Berlin",
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(45_000);
   if (process.env.E2E_DIST) await context.route(/^http/, fromDist);
   const page = await context.newPage();
   page.problems = [];

@@ -1,9 +1,8 @@
 //! Waiting until nothing moves by itself, and moving the time on then.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::clock::ManualClock;
 use crate::durable::Durable;

@@ -15,7 +15,7 @@ use crate::testing::app::stop;
 use crate::transport::{Channel, Delivery, Envelope, Subscription, Transport};
 
 /// How long a case waits for what must come. Only one that fails waits so long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// More than a transport holds in memory if it is sensible, few enough for a test.
 const MANY: u32 = 3_000;
