@@ -59,6 +59,7 @@ async fn a_shop_that_stands_still_is_refused_afterwards(place: Place) {
     fleet.open_all().await;
     let stops = short_or_long(2, 40);
     let customers = Customers::send(&fleet.door, (16, u32::MAX), 50, &mut rng);
+    let sold = "SELECT count(*) FROM durable_runs WHERE status = 'completed'";
     for stop in 0..stops {
         let victim = stop % 3;
         let fleet = &fleet;
@@ -79,6 +80,12 @@ async fn a_shop_that_stands_still_is_refused_afterwards(place: Place) {
         .await;
         fleet.signal(victim, "-CONT").await;
         until("its new life", || async { fleet.enrolled(victim) != id }).await;
+        // What it had locked is free again, and the shops sell before the next one stops.
+        let before = place.number(sold).await;
+        until("sales", || async {
+            place.number(sold).await >= before + 20
+        })
+        .await;
     }
     customers.close();
     customers.check(&fleet, &place, stops as u64).await;
