@@ -78,14 +78,17 @@ impl Pilot {
         true
     }
 
-    /// Whether something lies in the inbox of a run that waits. A signal from the buffer gets there
-    /// with the commit that opens the wait, without a wake.
+    /// Whether something lies in the inbox of a run that waits, or has lain there a moment ago. A
+    /// signal from the buffer gets there with the commit that opens the wait, without a wake.
     async fn has_news(&self, run: &Run) -> bool {
         if run.status != RunStatus::Suspended {
             return false;
         }
-        let record = self.store.load(&run.id).await.ok().flatten();
-        record.is_some_and(|record| !record.inbox.is_empty())
+        let Ok(Some(record)) = self.store.load(&run.id).await else {
+            return true;
+        };
+        let has_moved = (record.run.rev, record.run.wakes) != (run.rev, run.wakes);
+        has_moved || !record.inbox.is_empty()
     }
 
     async fn look(&self) -> View {

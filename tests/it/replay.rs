@@ -270,10 +270,18 @@ async fn check_mutation(seed: u64, mutation: Mutation) -> bool {
     let store = ProbedStore::new(inner, copies);
     execute(store.clone(), &node, &Env::new(seed)).await;
     let copies = std::mem::take(&mut *store.probe().taken.lock());
-    let Some(copy) = copies.into_iter().nth_back(1) else {
+    let mut under_way = None;
+    for copy in copies.into_iter().rev() {
+        let left = read(&copy).await;
+        // What its children write after its end is no crash of it.
+        if !left.status.is_terminal() {
+            under_way = Some((copy, left));
+            break;
+        }
+    }
+    let Some((copy, before)) = under_way else {
         return false;
     };
-    let before = read(&copy).await;
     let steps = recorded_steps(&before.history);
     let chosen = steps
         .get(usize::try_from(seed % 97).unwrap() % steps.len().max(1))
