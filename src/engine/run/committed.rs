@@ -3,6 +3,7 @@
 use super::{host::RunHost, state::State};
 use crate::id::Seq;
 use crate::model::{InboxBody, InboxItem};
+use crate::payload::Payload;
 use crate::workflow::Outcome;
 
 impl RunHost {
@@ -10,16 +11,7 @@ impl RunHost {
     /// there is none.
     pub(crate) fn take_committed(state: &mut State, seq: Seq) -> bool {
         let item = state.arrivals.take(|item| is_result(item, seq));
-        let Some(InboxItem {
-            id,
-            body:
-                InboxBody::StepResult {
-                    outcome: Ok(stored),
-                    ..
-                },
-            ..
-        }) = item
-        else {
+        let Some((id, stored)) = item.and_then(stored_result) else {
             return false;
         };
         if let Some(slot) = state.cursor.slot(seq) {
@@ -28,6 +20,17 @@ impl RunHost {
         }
         state.ready(seq, Outcome::Completed(stored));
         true
+    }
+}
+
+/// What a step has returned, and the item that says so.
+pub(super) fn stored_result(item: InboxItem) -> Option<(i64, Payload)> {
+    match item.body {
+        InboxBody::StepResult {
+            outcome: Ok(stored),
+            ..
+        } => Some((item.id, stored)),
+        _ => None,
     }
 }
 

@@ -15,9 +15,12 @@ use std::time::Duration;
 use sea_orm::{DatabaseTransaction, TransactionTrait};
 use tracing::warn;
 
-use super::{committed::is_result, host::RunHost};
+use super::{
+    committed::{is_result, stored_result},
+    host::RunHost,
+};
 use crate::id::Seq;
-use crate::model::{Failure, InboxBody, InboxItem};
+use crate::model::{Failure, InboxBody};
 use crate::payload::Payload;
 use crate::store::{Batch, Delivery, DeliveryAck, StoreError};
 use crate::workflow::Host;
@@ -135,16 +138,7 @@ impl RunHost {
         let record = self.core.store.load(&self.identity.run).await?;
         let inbox = record.map(|record| record.inbox).unwrap_or_default();
         let found = inbox.into_iter().find(|item| is_result(item, seq));
-        let Some(InboxItem {
-            id,
-            body:
-                InboxBody::StepResult {
-                    outcome: Ok(stored),
-                    ..
-                },
-            ..
-        }) = found
-        else {
+        let Some((id, stored)) = found.and_then(stored_result) else {
             return Ok(None);
         };
         self.note_result(seq, id, 0);

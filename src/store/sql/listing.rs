@@ -2,10 +2,11 @@
 //! found.
 //!
 //! PostgreSQL and SQLite find a way by themselves: they have partial indexes, and know how many
-//! rows an index leads to, but for PostgreSQL and rare tags. MySQL and MariaDB have neither here, and go through all runs where few
-//! match. So there the way is chosen: through whatever few entries of an index lead to all that
-//! match, and else through the list in its order, where a page is soon full. How many entries there
-//! are is counted up to [`FEW`], in a look that reads the index alone.
+//! rows an index leads to; only tags that few runs have PostgreSQL must be told of. MySQL and
+//! MariaDB have neither here, and go through all runs where few match. So there the way is chosen:
+//! through whatever few entries of an index lead to all that match, and else through the list in
+//! its order, where a page is soon full. How many entries there are is counted up to [`FEW`], in a
+//! look that reads the index alone.
 
 use super::attributes;
 use super::statements::mysql;
